@@ -1,0 +1,34 @@
+// Every bound in one place; a queue without a bound does not exist.
+
+export const limits = {
+  /** Rows of one column in a vector. Part of the format. */
+  vectorRows: 1024,
+  /** Vectors in a block. Part of the format. */
+  blockVectorsMax: 64,
+  /** Rows in a block. Part of the format. */
+  blockRowsMax: 64 * 1024,
+  symbolBytesMax: 128,
+  kindNameBytesMax: 64,
+  columnNameBytesMax: 64,
+  columnsMax: 256,
+  producerIdBytesMax: 256,
+  snapshotNameBytesMax: 128,
+  /** One text or json value. */
+  textBytesMax: 1 << 20,
+  /** Distinct values of a symbol column in one batch. */
+  dictionaryValuesMax: 1 << 20,
+  /** One append call, encoded. */
+  appendBytesMax: 64 << 20,
+  /** A log record, header included. */
+  logRecordBytesMax: 128 << 20,
+  logRotateBytes: 256 << 20,
+  /** Unsynced bytes at which an append starts the next sync itself. */
+  groupBytesMax: 4 << 20,
+  groupDelayMs: 5,
+  /** Rows in memory, all series, at which the head is sealed. */
+  headBytesMax: 64 << 20,
+  manifestRotateBytes: 4 << 20,
+  openFilesMax: 128,
+  /** LZ4 never grows a block by more than this; also the bound on what a stored page may claim. */
+  pageBytesMax: 16 << 20,
+} as const

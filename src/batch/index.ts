@@ -1,0 +1,17 @@
+// batch: rows as columns in memory; what is absent, and how columns grow and are copied.
+export { absentCode, absentInt64 } from './column-data.ts'
+export type {
+  BytesData,
+  CodeData,
+  ColumnData,
+  F64Data,
+  I32Data,
+  I64Data,
+  Physical,
+  U8Data,
+} from './column-data.ts'
+export { allocateColumn, fillAbsent, growColumn, reserveBytes, rowCapacity } from './allocate.ts'
+export type { AllocateOptions } from './allocate.ts'
+export { countPresent, isPresent, validityBits } from './presence.ts'
+export { codeMap, codeOf, lookupOf, mapCodes } from './dictionary.ts'
+export type { CodeMap } from './dictionary.ts'

@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^#native-free\/([a-z0-9-]+)$/, replacement: at('./native-free/$1/index.ts') },
+      { find: /^#([a-z0-9-]+)$/, replacement: at('./src/$1/index.ts') },
+      { find: /^varve$/, replacement: at('./src/index.ts') },
+    ],
+  },
+  test: {
+    pool: 'forks',
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    testTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts', 'native-free/**/*.ts'],
+      reporter: ['text-summary', 'json-summary', 'text'],
+    },
+  },
+})
