@@ -21,6 +21,9 @@ const hashBitsMin = 8
 /** After 2^this misses in a row the search skips one more byte each step. */
 const skipShift = 6
 
+/** A call into the engine costs as much as copying so many bytes one by one. */
+const copyBytesMin = 48
+
 /** Positions by the hash of the 4 bytes there, plus 1; 0 where none. Reused by every call. */
 const positions = new Int32Array(1 << hashBitsMax)
 
@@ -60,7 +63,7 @@ function writeLiterals(
   } else {
     target[to++] = (count << 4) | matchNibble
   }
-  if (count > 32) {
+  if (count > copyBytesMin) {
     target.set(source.subarray(from, end), to)
     return to + count
   }
@@ -86,18 +89,28 @@ function writeSequence(
   return rest < nibbleMax ? to : writeLengthRest(target, to, rest - nibbleMax)
 }
 
-/** Bytes from `at` on that equal those from `candidate` on; stops at `end`. */
-function matchLength(source: Uint8Array, candidate: number, at: number, end: number): number {
+/** Where the bytes from `at` on stop to equal those from `candidate` on; `end` at the latest. */
+function matchEndOf(view: DataView, candidate: number, at: number, end: number): number {
   let here = at
   let there = candidate
-  while (here < end && source[here]! === source[there]!) {
+  while (here + 4 <= end) {
+    const difference = view.getInt32(here, true) ^ view.getInt32(there, true)
+    if (difference !== 0) {
+      const lowestBit = 31 - Math.clz32(difference & -difference)
+      return here + (lowestBit >>> 3)
+    }
+    here += 4
+    there += 4
+  }
+  while (here < end && view.getUint8(here) === view.getUint8(there)) {
     here++
     there++
   }
-  return here - at
+  return here
 }
 
-/** A raw LZ4 block of `source`; greedy search, one candidate for each hash. A copy, the caller's. */
+/** A raw LZ4 block of `source`; greedy search, one candidate for each hash. A copy, the caller's.
+ *  */
 export function compressBlock(source: Uint8Array): Uint8Array {
   const target = new Uint8Array(compressedBytesMax(source.length))
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength)
@@ -126,7 +139,7 @@ export function compressBlock(source: Uint8Array): Uint8Array {
       matchFrom--
       from--
     }
-    const matched = at + 4 + matchLength(source, candidate + 4, at + 4, matchEnd)
+    const matched = matchEndOf(view, candidate + 4, at + 4, matchEnd)
     const offset = matchFrom - from
     to = writeSequence(source, literalsFrom, matchFrom, offset, matched - matchFrom, target, to)
     at = matched
@@ -145,7 +158,8 @@ export function compressBlock(source: Uint8Array): Uint8Array {
 // Where the reading of a length stopped. Module state instead of a returned pair.
 let readAt = 0
 
-/** Adds the bytes after a nibble of 15; leaves readAt behind them. -1 where the block ends first. */
+/** Adds the bytes after a nibble of 15; leaves readAt behind them. -1 where the block ends first.
+ *  */
 function readLengthRest(block: Uint8Array, at: number): number {
   let from = at
   let sum = nibbleMax
@@ -160,16 +174,22 @@ function readLengthRest(block: Uint8Array, at: number): number {
 }
 
 function copyMatch(target: Uint8Array, to: number, offset: number, count: number): void {
-  if (offset >= count && count > 32) {
-    target.copyWithin(to, to - offset, to - offset + count)
-    return
-  }
-  if (offset === 1 && count > 16) {
-    target.fill(target[to - 1]!, to, to + count)
-    return
-  }
   const end = to + count
-  for (let index = to; index < end; index++) target[index] = target[index - offset]!
+  if (count < copyBytesMin) {
+    for (let index = to; index < end; index++) target[index] = target[index - offset]!
+    return
+  }
+  const from = to - offset
+  if (offset === 1) {
+    target.fill(target[from]!, to, end)
+    return
+  }
+  // An overlapping match repeats `offset` bytes: each copy doubles what can be copied at once.
+  for (let at = to; at < end;) {
+    const piece = Math.min(at - from, end - at)
+    target.copyWithin(at, from, from + piece)
+    at += piece
+  }
 }
 
 /**
@@ -189,12 +209,12 @@ export function decompressBlock(block: Uint8Array, target: Uint8Array): number {
       from = readAt
     }
     if (count > block.length - from || count > target.length - to) return -1
-    if (count > 32) {
+    if (count > copyBytesMin) {
       target.set(block.subarray(from, from + count), to)
       to += count
       from += count
     } else {
-      for (const end = to + count; to < end; ) target[to++] = block[from++]!
+      for (const end = to + count; to < end;) target[to++] = block[from++]!
     }
     // The last sequence has literals only.
     if (from === block.length) return (token & nibbleMax) === 0 ? to : -1

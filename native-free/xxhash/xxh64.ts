@@ -79,7 +79,8 @@ function round(inputLow: number, inputHigh: number): void {
   multiply(prime1Low, prime1High)
 }
 
-/** Runs one lane over all stripes, starting from the value under way and leaving the result there. */
+/** Runs one lane over all stripes, starting from the value under way and leaving the result there.
+ *  */
 function runLane(view: DataView, laneOffset: number, stripesEnd: number): void {
   let laneLow = low
   let laneHigh = high

@@ -1,0 +1,90 @@
+// Raw LZ4 blocks, twice: lz4-napi and TypeScript (#native-free/lz4). Each reads what the other
+// wrote; their compressed bytes differ. lz4-napi speaks of
+//
+//   0            4
+//   +------------+------------------+
+//   | bytes u32  | raw LZ4 block    |
+//   | LE         |                  |
+//   +------------+------------------+
+//
+// and believes `bytes` (a forged one kept it busy for ten seconds), so the prefix is stripped
+// before anything is stored, and put back from what the caller knows, within bounds.
+import { createRequire } from 'node:module'
+import { VarveError } from '#base'
+import { compressBlock, decompressBlock } from '#native-free/lz4'
+import type { Lz4Kernel } from './contract.ts'
+
+const prefixBytes = 4
+const sourceBytesMax = 0x7e000000 // LZ4_MAX_INPUT_SIZE
+/** One byte of a block never stands for more than 255 bytes; the slack covers the first sequence.
+ *  */
+const expansionMax = 255
+const expansionSlackBytes = 64
+
+function corrupt(message: string, details: Record<string, unknown>, cause?: unknown): VarveError {
+  return new VarveError('ERR_CORRUPT', message, details, cause === undefined ? {} : { cause })
+}
+
+/** Throws where a block of this length cannot give that many bytes; asked before anything is
+ *  allocated. */
+function checkExpected(block: Uint8Array, bytesExpected: number): void {
+  const bytesMax = Math.min(sourceBytesMax, block.length * expansionMax + expansionSlackBytes)
+  if (Number.isInteger(bytesExpected) && bytesExpected >= 0 && bytesExpected <= bytesMax) return
+  throw corrupt('an LZ4 block cannot hold the bytes it is said to hold', {
+    blockBytes: block.length,
+    expected: bytesExpected,
+  })
+}
+
+function checkActual(block: Uint8Array, bytesExpected: number, actual: number): void {
+  if (actual === bytesExpected) return
+  throw corrupt('an LZ4 block is damaged', {
+    blockBytes: block.length,
+    expected: bytesExpected,
+    actual: actual < 0 ? 'malformed' : actual,
+  })
+}
+
+export const typescriptLz4: Lz4Kernel = {
+  compress: compressBlock,
+  decompress(block, bytesExpected) {
+    checkExpected(block, bytesExpected)
+    const target = new Uint8Array(bytesExpected)
+    checkActual(block, bytesExpected, decompressBlock(block, target))
+    return target
+  },
+}
+
+/** What this file uses of lz4-napi. Its own types ask for Buffer; it takes any Uint8Array. */
+interface Lz4Napi {
+  compressSync(source: Uint8Array): Uint8Array
+  uncompressSync(prefixedBlock: Uint8Array): Uint8Array
+}
+
+/** A plain Uint8Array over the same memory: callers never meet a Buffer, whose slice() differs. */
+function plain(bytes: Uint8Array, from: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, bytes.byteLength - from)
+}
+
+/** Loads the native add-on. @throws what the loader throws where it is not there. */
+export function loadNativeLz4(): Lz4Kernel {
+  const native: Lz4Napi = createRequire(import.meta.url)('lz4-napi')
+  return {
+    compress: (source) => plain(native.compressSync(source), prefixBytes),
+    decompress(block, bytesExpected) {
+      checkExpected(block, bytesExpected)
+      const prefixed = Buffer.allocUnsafe(prefixBytes + block.length)
+      prefixed.writeUInt32LE(bytesExpected, 0)
+      prefixed.set(block, prefixBytes)
+      let raw: Uint8Array
+      try {
+        raw = native.uncompressSync(prefixed)
+      } catch (cause) {
+        const details = { blockBytes: block.length, expected: bytesExpected, actual: 'malformed' }
+        throw corrupt('an LZ4 block is damaged', details, cause)
+      }
+      checkActual(block, bytesExpected, raw.length)
+      return plain(raw, 0)
+    },
+  }
+}

@@ -1,0 +1,88 @@
+// Picks an implementation of each job once and reports the choice.
+//
+// Until loadKernels() has run, the TypeScript twins do the work: the same hashes, and blocks that
+// every implementation reads, only slower. VARVE_NATIVE=off keeps native add-ons unloaded for good
+// (WebAssembly is not native: it stays).
+import { loadWasmHash, typescriptHash } from './hash.ts'
+import { loadNativeLz4, typescriptLz4 } from './lz4.ts'
+import { lockKind, nativeLockFailure } from './lock.ts'
+import { isNativeAllowed } from './native.ts'
+import type { HashKernel, Lz4Kernel } from './contract.ts'
+
+let hash: HashKernel = typescriptHash
+let hashName = 'typescript'
+let lz4: Lz4Kernel = typescriptLz4
+let lz4Name = 'typescript'
+let loading: Promise<void> | undefined
+/** Why a better implementation is not in use, by job. */
+const reasons: Record<string, string> = {}
+
+/** The first line of what a loader said. */
+function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return message.replace(/\n[^]*/, '')
+}
+
+async function load(): Promise<void> {
+  if (isNativeAllowed()) {
+    try {
+      lz4 = loadNativeLz4()
+      lz4Name = 'native'
+    } catch (cause) {
+      reasons['lz4Reason'] = reasonOf(cause)
+    }
+  }
+  try {
+    hash = await loadWasmHash()
+    hashName = 'wasm'
+  } catch (cause) {
+    reasons['hashReason'] = reasonOf(cause)
+  }
+}
+
+/** Loads the fastest implementation of each job. Idempotent; never rejects for a missing one. */
+export function loadKernels(): Promise<void> {
+  loading ??= load()
+  return loading
+}
+
+/** Which implementation does each job now: {lz4, hash, simd, map, lock}, and why where one is
+ *  missing. */
+export function kernelInfo(): Record<string, string> {
+  const lock = lockKind()
+  const failure = nativeLockFailure()
+  return {
+    lz4: lz4Name,
+    hash: hashName,
+    simd: 'scalar',
+    map: 'read',
+    lock,
+    ...reasons,
+    ...(failure === undefined ? {} : { lockReason: reasonOf(failure) }),
+  }
+}
+
+/** xxh64 of `bytes`; `seed` (default 0) is taken modulo 2^64. */
+export function hash64(bytes: Uint8Array, seed?: bigint): bigint {
+  return hash.hash64(bytes, seed)
+}
+
+/** The low 32 bits of hash64(bytes, 0n), as an unsigned number. */
+export function hash32(bytes: Uint8Array): number {
+  return hash.hash32(bytes)
+}
+
+/** A raw LZ4 block of `source`. Its bytes depend on the implementation; what they decode to does
+ *  not. */
+export function lz4Compress(source: Uint8Array): Uint8Array {
+  return lz4.compress(source)
+}
+
+/**
+ * Decodes a raw LZ4 block that must give exactly `bytesExpected` bytes (checked to be at most
+ * 255 x block + 64 before anything is allocated). The result is the caller's.
+ * @throws {VarveError} ERR_CORRUPT where it does not.
+ */
+export function lz4Decompress(block: Uint8Array, bytesExpected: number): Uint8Array {
+  return lz4.decompress(block, bytesExpected)
+}

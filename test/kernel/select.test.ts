@@ -1,0 +1,99 @@
+// Goal: the choice of implementations follows the environment and what can be loaded, and is told.
+// Method: fresh copies of the room in different surroundings; what was loaded is read from the
+// require cache and from the process's own map of shared objects.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+const require = createRequire(import.meta.url)
+
+function isLoaded(name: string): boolean {
+  return Object.keys(require.cache).some((path) => path.includes(`/node_modules/${name}/`))
+}
+
+beforeEach(() => vi.resetModules())
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.doUnmock('xxhash-wasm')
+  vi.doUnmock('node:module')
+})
+
+describe('VARVE_NATIVE=off', () => {
+  it('loads no add-on, and does every job', async () => {
+    vi.stubEnv('VARVE_NATIVE', 'off')
+    const kernel = await import('#kernel')
+    await kernel.loadKernels()
+    const info = kernel.kernelInfo()
+    expect(info).toMatchObject({ lz4: 'typescript', hash: 'wasm' })
+    expect(['flock', 'lease']).toContain(info['lock'])
+    expect(kernel.kernelInfo()).toEqual(info)
+    const block = kernel.lz4Compress(text('abcabcabcabcabcabcabcabcabcabc'))
+    expect(kernel.lz4Decompress(block, 30)).toEqual(text('abcabcabcabcabcabcabcabcabcabc'))
+    expect(isLoaded('lz4-napi')).toBe(false)
+    expect(isLoaded('fs-native-extensions')).toBe(false)
+    if (process.platform === 'linux') {
+      const maps = readFileSync('/proc/self/maps', 'utf8')
+      expect(maps).not.toMatch(/lz4-napi|fs-native-extensions/)
+    }
+  })
+})
+
+describe('before loadKernels', () => {
+  it('the TypeScript twins do the work', async () => {
+    const kernel = await import('#kernel')
+    expect(kernel.kernelInfo()).toMatchObject({ lz4: 'typescript', hash: 'typescript' })
+    expect(kernel.hash64(text('abc'))).toBe(0x44bc2cf5ad770999n)
+    const before = kernel.lz4Compress(new Uint8Array(1000))
+    await kernel.loadKernels()
+    expect(kernel.kernelInfo()).toMatchObject({ hash: 'wasm' })
+    expect(kernel.hash64(text('abc'))).toBe(0x44bc2cf5ad770999n)
+    expect(kernel.lz4Decompress(before, 1000)).toEqual(new Uint8Array(1000))
+  })
+})
+
+describe('what cannot be loaded', () => {
+  it('is replaced, and the reason is told', async () => {
+    vi.doMock('node:module', () => ({
+      createRequire: () => (name: string) => {
+        throw new Error(`no build of ${name}\nsecond line`)
+      },
+    }))
+    // What a package throws need not be an Error.
+    vi.doMock('xxhash-wasm', () => ({
+      default: () => {
+        throw 'not here' // oxlint-disable-line no-throw-literal
+      },
+    }))
+    const kernel = await import('#kernel')
+    await kernel.loadKernels()
+    expect(kernel.kernelInfo()).toMatchObject({
+      lz4: 'typescript',
+      lz4Reason: 'no build of lz4-napi',
+      hash: 'typescript',
+      hashReason: 'not here',
+      lockReason: 'no build of fs-native-extensions',
+    })
+    expect(kernel.hash32(text('abc'))).toBe(0xad770999)
+  })
+})
+
+describe('the choice of this machine', () => {
+  it.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('is native', async () => {
+    const kernel = await import('#kernel')
+    await kernel.loadKernels()
+    expect(kernel.kernelInfo()).toMatchObject({ lz4: 'native', hash: 'wasm', lock: 'native' })
+    // What the test of VARVE_NATIVE=off looks for can be seen here.
+    expect(isLoaded('lz4-napi')).toBe(true)
+    expect(isLoaded('fs-native-extensions')).toBe(true)
+    expect(readFileSync('/proc/self/maps', 'utf8')).toMatch(/lz4-napi|fs-native-extensions/)
+  })
+
+  it('names flock(1) where that is all there is', async () => {
+    vi.stubEnv('VARVE_NATIVE', 'off')
+    const hasFlock = spawnSync('flock', ['--version']).error === undefined
+    const kernel = await import('#kernel')
+    expect(kernel.kernelInfo()['lock']).toBe(hasFlock ? 'flock' : 'lease')
+  })
+})
