@@ -1,0 +1,330 @@
+// The meta of a page: what its run's footer holds of it. README.md has the field table.
+//
+//   u8 encoding | u8 flags | nulls? | scale? | base gcd? exceptions? zone | the encoding's own |
+//   chunk lengths? | checksums
+import { VarveError } from '#base'
+import type { ByteReader, ByteWriter } from '#base'
+import type { Physical } from '#batch'
+import { chunkCountOf } from './chunk.ts'
+import { searchCode } from './dictionary.ts'
+import {
+  readFrame,
+  readNumbers,
+  readSigned,
+  writeFrame,
+  writeNumbers,
+  writeSigned,
+} from './frame.ts'
+import {
+  bitsOfBig,
+  blockRowsMax,
+  chunkVectorsLz4,
+  dictionaryMax,
+  encodingName,
+  encodings,
+  flags,
+  reservedEncodings,
+  rowsOf,
+  scaleMax,
+  transforms,
+  vectorRows,
+} from './layout.ts'
+import type { PageMeta, Zone } from './layout.ts'
+import { derive, startMeta } from './shape.ts'
+import type { Draft } from './shape.ts'
+
+const textBytesMax = 0xffffffff
+
+/** Each value's distance from its vector's `from`, in units of gcd. */
+function distances(values: BigInt64Array, from: BigInt64Array, gcd: bigint) {
+  const units = new BigUint64Array(values.length)
+  for (let v = 0; v < values.length; v += 1) {
+    units[v] = (values[v]! - from[v]!) / gcd
+  }
+  return units
+}
+
+/** Values summed in `vector`: present and no exception. */
+function summedOf(shape: PageMeta, vector: number): number {
+  const rows = rowsOf(shape.rowCount, vector) - (shape.nulls?.[vector] ?? 0)
+  return rows - (shape.exceptions?.[vector] ?? 0)
+}
+
+function writeZone(writer: ByteWriter, meta: PageMeta, zone: Zone): void {
+  const { gcd, base } = meta
+  const bases = new BigInt64Array(meta.vectorCount).fill(base)
+  if (meta.vectorCount > 1) writeFrame(writer, distances(zone.min, bases, gcd))
+  if (meta.encoding === encodings.const) return
+  writeFrame(writer, distances(zone.max, zone.min, gcd))
+  writeFrame(writer, distances(zone.first, zone.min, gcd))
+  writeFrame(writer, distances(zone.last, zone.min, gcd))
+  if (zone.sum === undefined) return
+  const sums = new BigUint64Array(meta.vectorCount)
+  for (let v = 0; v < sums.length; v += 1) {
+    sums[v] = (zone.sum[v]! - zone.min[v]! * BigInt(summedOf(meta, v))) / gcd
+  }
+  writeFrame(writer, sums)
+}
+
+function writeIntegers(writer: ByteWriter, meta: PageMeta, zone: Zone): void {
+  writer.zigzag64(meta.base)
+  if (meta.gcd !== 1n) writer.varint64(meta.gcd)
+  if (meta.exceptions !== undefined) writeNumbers(writer, meta.exceptions)
+  writeZone(writer, meta, zone)
+  switch (meta.encoding) {
+    case encodings.pfor:
+      writeNumbers(writer, meta.bases)
+      writeNumbers(writer, meta.widths)
+      break
+    case encodings.delta:
+    case encodings.deltaPatched:
+      writeSigned(writer, meta.bases)
+      writeNumbers(writer, meta.widths)
+      break
+    default: // widths follow from the zone
+  }
+  if (meta.patches.length > 0) writeNumbers(writer, meta.patches)
+  if (meta.runs.length > 0) writeNumbers(writer, meta.runs)
+  if (meta.lengthWidths.length > 0) writeNumbers(writer, meta.lengthWidths)
+  if (meta.dictionary === undefined) return
+  writer.varint(meta.dictionary.length)
+  let before = 0
+  for (const unit of meta.dictionary) {
+    writer.varint(unit - before)
+    before = unit
+  }
+}
+
+function flagsOf(meta: PageMeta): number {
+  let bits = meta.transform
+  if (meta.nulls !== undefined) bits |= flags.nulls
+  if (meta.lz4) bits |= flags.lz4
+  if (meta.zone?.sum !== undefined) bits |= flags.sums
+  if (meta.gcd !== 1n) bits |= flags.gcd
+  if (meta.exceptions !== undefined) bits |= flags.exceptions
+  return bits
+}
+
+function writeZoneBits(writer: ByteWriter, zone: Zone): void {
+  for (const array of [zone.min, zone.max, zone.first, zone.last]) {
+    for (const bits of array) writer.i64(bits)
+  }
+}
+
+/** Appends the meta of a page to a footer. */
+export function writePageMeta(writer: ByteWriter, meta: PageMeta): void {
+  writer.u8(meta.encoding)
+  if (meta.allAbsent) {
+    writer.u8(flags.allAbsent)
+    return
+  }
+  writer.u8(flagsOf(meta))
+  if (meta.nulls !== undefined) writeNumbers(writer, meta.nulls)
+  if (meta.transform === transforms.decimal) writer.u8(meta.scale)
+  if (meta.zone === undefined) {
+    writeNumbers(writer, meta.bases)
+    writeNumbers(writer, meta.widths)
+    writeNumbers(writer, meta.textBytes)
+  } else if (meta.transform === transforms.raw) writeZoneBits(writer, meta.zone)
+  else writeIntegers(writer, meta, meta.zone)
+  const chunkCount = meta.checksums.length
+  if (meta.lz4) {
+    const lengths = new Float64Array(chunkCount)
+    for (let c = 0; c < chunkCount; c += 1) {
+      lengths[c] = meta.chunkStarts[c + 1]! - meta.chunkStarts[c]!
+    }
+    writeNumbers(writer, lengths)
+  }
+  for (let c = 0; c < chunkCount; c += 1) {
+    if (meta.chunkStarts[c + 1]! > meta.chunkStarts[c]!) writer.u32(meta.checksums[c]!)
+  }
+}
+
+function offsetsFrom(
+  from: BigInt64Array,
+  gcd: bigint,
+  units: BigUint64Array,
+): BigInt64Array<ArrayBuffer> {
+  const values = new BigInt64Array(units.length)
+  for (let v = 0; v < units.length; v += 1) values[v] = from[v]! + gcd * units[v]!
+  return values
+}
+
+interface ReadZone {
+  readonly zone: Zone
+  /** Units of the least value, above the page's base, and of the range, a vector. */
+  readonly least: BigUint64Array
+  readonly range: BigUint64Array
+}
+
+function readZone(reader: ByteReader, shape: PageMeta, hasSums: boolean): ReadZone {
+  const { vectorCount, gcd } = shape
+  const bases = new BigInt64Array(vectorCount).fill(shape.base)
+  const least = vectorCount > 1 ? readFrame(reader, vectorCount) : new BigUint64Array(1)
+  const min = offsetsFrom(bases, gcd, least)
+  const isConst = shape.encoding === encodings.const
+  const none = new BigUint64Array(vectorCount)
+  const range = isConst ? none : readFrame(reader, vectorCount)
+  const max = offsetsFrom(min, gcd, range)
+  const first = isConst ? min : offsetsFrom(min, gcd, readFrame(reader, vectorCount))
+  const last = isConst ? min : offsetsFrom(min, gcd, readFrame(reader, vectorCount))
+  let sum: BigInt64Array | undefined
+  if (hasSums) {
+    const above = isConst ? none : readFrame(reader, vectorCount)
+    sum = new BigInt64Array(vectorCount)
+    for (let v = 0; v < vectorCount; v += 1) {
+      sum[v] = min[v]! * BigInt(summedOf(shape, v)) + gcd * above[v]!
+    }
+  }
+  return { zone: { min, max, first, last, sum }, least, range }
+}
+
+function readDictionary(reader: ByteReader, shape: Draft, read: ReadZone): void {
+  const dictionary = new Float64Array(reader.count(dictionaryMax))
+  let unit = 0
+  for (let code = 0; code < dictionary.length; code += 1) {
+    unit += reader.varint()
+    dictionary[code] = unit
+  }
+  shape.dictionary = dictionary
+  shape.bases = new Float64Array(shape.vectorCount)
+  shape.widths = new Uint8Array(shape.vectorCount)
+  for (let v = 0; v < shape.vectorCount; v += 1) {
+    const least = searchCode(dictionary, Number(read.least[v]))
+    const most = searchCode(dictionary, Number(read.least[v]! + read.range[v]!))
+    const used = summedOf(shape, v) > 0
+    if (used && (least < 0 || most < least)) {
+      throw reader.corrupt(`the dictionary does not hold the bounds of vector ${v}`)
+    }
+    shape.bases[v] = Math.max(least, 0)
+    shape.widths[v] = used ? bitsOfBig(BigInt(most - least)) : 0
+  }
+}
+
+const patchedWidthMax = 32
+const deltaWidthMax = 53
+const lengthWidthMax = 10
+
+function readIntegers(reader: ByteReader, shape: Draft, bits: number): void {
+  const { vectorCount, encoding } = shape
+  shape.base = reader.zigzag64()
+  if ((bits & flags.gcd) !== 0) shape.gcd = reader.varint64()
+  if ((bits & flags.exceptions) !== 0) {
+    shape.exceptions = new Uint16Array(readNumbers(reader, vectorCount, vectorRows))
+    checkCounts(reader, shape)
+  }
+  const read = readZone(reader, shape, (bits & flags.sums) !== 0)
+  shape.zone = read.zone
+  const patched = encoding === encodings.pfor || encoding === encodings.deltaPatched
+  const ownWidths = patched || encoding === encodings.delta
+  if (ownWidths) {
+    const isPfor = encoding === encodings.pfor
+    const most = patched ? patchedWidthMax : deltaWidthMax
+    shape.bases = isPfor
+      ? readNumbers(reader, vectorCount, Number.MAX_SAFE_INTEGER)
+      : readSigned(reader, vectorCount)
+    shape.widths = new Uint8Array(readNumbers(reader, vectorCount, most))
+  } else if (encoding !== encodings.dictionary) {
+    shape.widths = new Uint8Array(vectorCount)
+    for (let v = 0; v < vectorCount; v += 1) shape.widths[v] = bitsOfBig(read.range[v]!)
+  }
+  if (patched) shape.patches = new Uint16Array(readNumbers(reader, vectorCount, vectorRows))
+  if (encoding === encodings.rle) {
+    shape.runs = new Uint16Array(readNumbers(reader, vectorCount, vectorRows))
+    shape.lengthWidths = new Uint8Array(readNumbers(reader, vectorCount, lengthWidthMax))
+  }
+  if (encoding === encodings.dictionary) readDictionary(reader, shape, read)
+}
+
+function checkCounts(reader: ByteReader, shape: PageMeta): void {
+  for (let v = 0; v < shape.vectorCount; v += 1) {
+    if (summedOf(shape, v) < 0) throw reader.corrupt(`vector ${v} counts more rows than it has`)
+  }
+}
+
+function readZoneBits(reader: ByteReader, vectorCount: number): Zone {
+  const read = () => {
+    const array = new BigInt64Array(vectorCount)
+    for (let v = 0; v < vectorCount; v += 1) array[v] = reader.i64()
+    return array
+  }
+  return { min: read(), max: read(), first: read(), last: read(), sum: undefined }
+}
+
+/** The encodings each transform may have, and the physical types it may make. */
+function checkKinds(reader: ByteReader, physical: Physical, encoding: number, transform: number) {
+  const isText = encoding === encodings.bytes
+  const isRaw = encoding === encodings.raw64 || encoding === encodings.raw64Shuffled
+  let expected: number = transforms.integer
+  if (isRaw || isText) expected = transforms.raw
+  else if (physical === 'f64') expected = transforms.decimal
+  else if (physical === 'bytes') expected = transforms.textInteger
+  const fits = isText ? physical === 'bytes' : !isRaw || physical === 'f64'
+  if (fits && transform === expected) return
+  const name = encodingName(encoding)
+  throw reader.corrupt(`a page of ${physical} cannot be ${name} with transform ${transform}`)
+}
+
+function readScale(reader: ByteReader): number {
+  const scale = reader.u8()
+  if (scale <= scaleMax) return scale
+  throw new VarveError('ERR_VERSION', `decimal scale ${scale} is of a newer varve`, { scale })
+}
+
+function readChunks(reader: ByteReader, draft: Draft): void {
+  derive(draft)
+  const chunkCount = chunkCountOf(draft.vectorCount, draft.lz4)
+  let chunkStarts = draft.vectorStarts
+  if (draft.lz4) {
+    draft.chunkVectors = chunkVectorsLz4
+    const lengths = readNumbers(reader, chunkCount, 0xffffffff)
+    chunkStarts = new Float64Array(chunkCount + 1)
+    for (let c = 0; c < chunkCount; c += 1) chunkStarts[c + 1] = chunkStarts[c]! + lengths[c]!
+  }
+  const checksums = new Uint32Array(chunkCount)
+  for (let c = 0; c < chunkCount; c += 1) {
+    if (chunkStarts[c + 1]! > chunkStarts[c]!) checksums[c] = reader.u32()
+  }
+  draft.chunkStarts = chunkStarts
+  draft.checksums = checksums
+  draft.payloadBytes = chunkStarts[chunkCount]!
+}
+
+/**
+ * Reads the meta of a page of `rowCount` rows. Malformed bytes are ERR_CORRUPT, encodings without a
+ * reader ERR_VERSION. What is read allocates at most some KiB, whatever the bytes say.
+ */
+export function readPageMeta(reader: ByteReader, physical: Physical, rowCount: number): PageMeta {
+  if (!(Number.isInteger(rowCount) && rowCount >= 1 && rowCount <= blockRowsMax)) {
+    throw reader.corrupt(`a page of ${rowCount} rows`)
+  }
+  const encoding = reader.u8()
+  const bits = reader.u8()
+  if (encoding > encodings.xor || reservedEncodings.has(encoding)) {
+    const name = encodingName(encoding)
+    throw new VarveError('ERR_VERSION', `encoding ${name} is of a newer varve`, { encoding })
+  }
+  const shape = startMeta(physical, rowCount, encoding, bits & flags.transformMask)
+  if ((bits & flags.allAbsent) !== 0) {
+    if (bits !== flags.allAbsent) throw reader.corrupt(`an absent page with flags ${bits}`)
+    shape.allAbsent = true
+    readChunks(reader, shape)
+    return shape
+  }
+  checkKinds(reader, physical, encoding, shape.transform)
+  if ((bits & flags.nulls) !== 0) {
+    shape.nulls = new Uint16Array(readNumbers(reader, shape.vectorCount, vectorRows))
+    checkCounts(reader, shape)
+  }
+  if (shape.transform === transforms.decimal) shape.scale = readScale(reader)
+  if (encoding === encodings.bytes) {
+    shape.bases = readNumbers(reader, shape.vectorCount, textBytesMax)
+    shape.widths = new Uint8Array(readNumbers(reader, shape.vectorCount, patchedWidthMax))
+    shape.textBytes = new Uint32Array(readNumbers(reader, shape.vectorCount, textBytesMax))
+  } else if (shape.transform === transforms.raw) {
+    shape.zone = readZoneBits(reader, shape.vectorCount)
+  } else readIntegers(reader, shape, bits)
+  shape.lz4 = (bits & flags.lz4) !== 0
+  readChunks(reader, shape)
+  return shape
+}
