@@ -1,0 +1,34 @@
+// wal: an append-only log of row batches; what it acknowledges is there after a crash, and recovery says what is not.
+export { createLog } from './writer.ts'
+export type { LogWriter, LsnRange } from './writer.ts'
+export type {
+  FileEnd,
+  LogDiagnostic,
+  LogEnvironment,
+  LogOptions,
+  NewLogFile,
+  PreviousLog,
+} from './options.ts'
+export type { Reservation } from './group-buffer.ts'
+export { readLog } from './reader.ts'
+export type { Damage, LogEntry, LogSummary, ReadLogOptions } from './reader.ts'
+export {
+  entryHeaderBytes,
+  fileHeaderBytes,
+  formatVersion,
+  logFileName,
+  lsnEpochRows,
+  recordHeaderBytes,
+} from './layout.ts'
+export type { FileHeader, LogMode, LogPlace } from './layout.ts'
+export { describeLog } from './describe.ts'
+export type { LogWord } from './describe.ts'
+export {
+  measureRows,
+  readColumn,
+  readRowsEntry,
+  rowsEntryType,
+  unknownEntry,
+  writeRows,
+} from './rows-entry.ts'
+export type { EntryColumn, MeasuredRows, RowsEntry, RowsToLog } from './rows-entry.ts'
