@@ -26,6 +26,7 @@ export {
   placeColumnId,
   receivedColumnId,
   storeKind,
+  systemSpecs,
   timeColumnId,
 } from './stored-kind.ts'
 export type { ColumnSpec, StoredColumn, StoredKind } from './stored-kind.ts'

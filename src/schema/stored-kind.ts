@@ -48,6 +48,13 @@ const systemColumns: readonly StoredColumn[] = [
   { id: receivedColumnId, name: 'received', type: 'time', optional: true, scale: 0 },
 ]
 
+/** `time` and `received`, which every kind has. */
+export const systemSpecs: readonly ColumnSpec[] = systemColumns.map((column, index) => ({
+  ...column,
+  index,
+  physical: 'i64',
+}))
+
 /** Specs of time, received and the kind's own columns, in the order of their definition. */
 export function columnSpecs(kind: StoredKind): ColumnSpec[] {
   return [...systemColumns, ...kind.columns].map((column, index) => ({

@@ -1,0 +1,22 @@
+// Anything that holds rows of one series and can decode a slice of them: a run of a segment, a chunk of the head, the
+// merged rows of several such. What reads are planned over. A source is in read order and holds no duplicates in itself.
+import type { ColumnData } from './column-data.ts'
+
+/** `Spec` names a column; sources agree on what that is. */
+export interface RowSource<Spec> {
+  readonly rowCount: number
+  readonly timeMin: bigint
+  readonly timeMax: bigint
+  /** Sources of one series hold disjoint ranges of lsns: what arrived before what. */
+  readonly lsnFirst: bigint
+  /** The first row with a time at or after `time`. */
+  lowerBound(time: bigint): number
+  /** Decodes rows [from, end), in read order, into `targets[i]` at `at`; absent columns read as absent. */
+  read(
+    specs: readonly Spec[],
+    from: number,
+    end: number,
+    targets: readonly ColumnData[],
+    at: number,
+  ): void
+}

@@ -1,0 +1,268 @@
+// Rows of one series that are not sealed yet, in arrival order, as growing columns. A chunk is filled by one epoch of
+// the log; it is frozen when a seal takes it and dropped when its rows stand in a segment.
+import { assert, limits } from '#base'
+import {
+  allocateColumn,
+  copyRows,
+  fillAbsent,
+  gatherRows,
+  growColumn,
+  halvesOf,
+  orderliness,
+  readOrder,
+  resolveDuplicates,
+} from '#batch'
+import type { ColumnData, DuplicateRule, I64Data, OrderKeys, RowSource } from '#batch'
+import { partitionStart, placeColumnId } from '#schema'
+import type { ColumnSpec, PartitionWidth } from '#schema'
+import type { RowRules } from './rules.ts'
+
+const rowsFirst = 16
+
+export class Chunk {
+  /** By spec index; undefined until a row has a value there. The time column is always there. */
+  readonly columns: (ColumnData | undefined)[] = []
+  readonly time: I64Data
+  #capacity: number
+  #rowCount = 0
+  #isOrdered = true
+  #isStrict = true
+  timeMin = 0n
+  timeMax = 0n
+  lsnFirst = 0n
+  /** Of the last row. */
+  lsnLast = 0n
+  /** Where appends started, and their first lsn: rows between are contiguous. Rows and lsns relative to lsnFirst. */
+  readonly #appendRows: number[] = []
+  readonly #appendLsns: number[] = []
+  #view: ChunkView | undefined
+
+  constructor(rowsExpected: number) {
+    this.#capacity = Math.max(rowsFirst, rowsExpected)
+    const time = allocateColumn('i64', this.#capacity, { optional: false })
+    assert(time.physical === 'i64', 'chunk: times are int64')
+    this.time = time
+    this.columns[0] = time
+  }
+
+  get rowCount(): number {
+    return this.#rowCount
+  }
+
+  /** In read order as it arrived, no two rows of the same time. */
+  get isStrict(): boolean {
+    return this.#isStrict
+  }
+
+  /** Room for `count` more rows behind `rowCount`. */
+  reserve(count: number): void {
+    const needed = this.#rowCount + count
+    if (needed <= this.#capacity) return
+    this.#capacity = Math.max(needed, Math.min(this.#capacity * 2, limits.blockRowsMax))
+    for (const column of this.columns) {
+      if (column !== undefined) growColumn(column, this.#rowCount, this.#capacity)
+    }
+  }
+
+  /** The column of a spec, made (absent so far) where it is not there yet. */
+  column(spec: ColumnSpec): ColumnData {
+    let column = this.columns[spec.index]
+    if (column === undefined) {
+      column = allocateColumn(spec.physical, this.#capacity, { optional: spec.optional })
+      fillAbsent(column, 0, this.#rowCount)
+      this.columns[spec.index] = column
+    }
+    return column
+  }
+
+  /** Makes rows [from, end) of a column absent, if it is there at all. */
+  clear(spec: ColumnSpec, from: number, end: number): void {
+    const column = this.columns[spec.index]
+    if (column !== undefined) fillAbsent(column, from, end)
+  }
+
+  /** Takes rows [rowCount, rowCount + count), which are filled in, into the chunk. */
+  commit(count: number, lsn: bigint, rules: RowRules): void {
+    const from = this.#rowCount
+    const end = from + count
+    if (from === 0) {
+      this.lsnFirst = lsn
+      this.timeMin = this.time.values[0]!
+      this.timeMax = this.timeMin
+    }
+    const offset = Number(lsn - this.lsnFirst)
+    const appends = this.#appendRows.length
+    const lastRow = this.#appendRows[appends - 1]
+    const lastLsn = this.#appendLsns[appends - 1]
+    if (lastRow === undefined || lastLsn === undefined || offset - lastLsn !== from - lastRow) {
+      this.#appendRows.push(from)
+      this.#appendLsns.push(offset)
+    }
+    this.lsnLast = lsn + BigInt(count - 1)
+    this.#noteOrder(from, end, rules)
+    this.#rowCount = end
+    this.#view = undefined
+  }
+
+  #noteOrder(from: number, end: number, rules: RowRules): void {
+    if (this.#isOrdered) {
+      const { isOrdered, isStrict } = orderliness(this.#keys(rules), from, end)
+      this.#isOrdered = isOrdered
+      this.#isStrict = this.#isStrict && isStrict
+    }
+    if (this.#isOrdered) {
+      this.timeMax = this.time.values[end - 1]!
+      return
+    }
+    this.#isStrict = false
+    for (let row = from; row < end; row += 1) {
+      const time = this.time.values[row]!
+      if (time < this.timeMin) this.timeMin = time
+      if (time > this.timeMax) this.timeMax = time
+    }
+  }
+
+  #keys(rules: RowRules): OrderKeys {
+    return { time: this.time, order: rules.order.map((spec) => this.column(spec)) }
+  }
+
+  /** The rows so far as a source for reads: a view that stays as it is while rows are added. */
+  view(rules: RowRules): ChunkView {
+    this.#view ??= this.#makeView(rules)
+    return this.#view
+  }
+
+  #makeView(rules: RowRules): ChunkView {
+    const { duplicates } = rules
+    const isPlain = this.#isOrdered && (duplicates === undefined || this.#canSkip(duplicates))
+    if (isPlain) return new ChunkView(this, this.#rowCount, undefined, this.#placeOf(rules))
+    const keys = this.#keys(rules)
+    let order = readOrder(keys, this.#rowCount)
+    const place = this.#placeOf(rules)
+    if (duplicates !== undefined) {
+      const rule = this.#ruleOf(duplicates, rules.partitionWidth)
+      order = resolveDuplicates(keys, order, rule, place)
+    }
+    return new ChunkView(this, this.#rowCount, order, place)
+  }
+
+  #canSkip(duplicates: NonNullable<RowRules['duplicates']>): boolean {
+    return duplicates.isLocal && this.#isStrict
+  }
+
+  #ruleOf(
+    duplicates: NonNullable<RowRules['duplicates']>,
+    partitionWidth: PartitionWidth,
+  ): DuplicateRule {
+    return {
+      scopeOf: (row) => partitionStart(partitionWidth, this.time.values[row]!),
+      duplicates: duplicates.keep,
+      isLocal: duplicates.isLocal,
+      identity: duplicates.identity.map((spec) => ({
+        column: this.column(spec),
+        optional: spec.optional,
+      })),
+    }
+  }
+
+  /** The lsn of each row, where the kind needs it. */
+  #placeOf(rules: RowRules): I64Data | undefined {
+    if (rules.place === undefined) return undefined
+    const values = new BigInt64Array(this.#rowCount)
+    for (let at = 0; at < this.#appendRows.length; at += 1) {
+      const end = this.#appendRows[at + 1] ?? this.#rowCount
+      let lsn = this.lsnFirst + BigInt(this.#appendLsns[at]!)
+      for (let row = this.#appendRows[at]!; row < end; row += 1) {
+        values[row] = lsn
+        lsn += 1n
+      }
+    }
+    return { physical: 'i64', values }
+  }
+
+  /** Bytes held, about. */
+  get bytes(): number {
+    let bytes = 0
+    for (const column of this.columns) {
+      if (column === undefined) continue
+      bytes +=
+        column.physical === 'bytes'
+          ? column.offsets.byteLength + column.bytes.byteLength
+          : column.values.byteLength
+    }
+    return bytes
+  }
+}
+
+/** The rows of a chunk up to some moment, in read order, duplicates resolved. Valid as long as anybody holds it. */
+export class ChunkView implements RowSource<ColumnSpec> {
+  readonly rowCount: number
+  readonly timeMin: bigint
+  readonly timeMax: bigint
+  readonly lsnFirst: bigint
+  readonly lsnLast: bigint
+  readonly #chunk: Chunk
+  readonly #order: Uint32Array | undefined
+  readonly #place: I64Data | undefined
+  readonly #times: BigInt64Array
+
+  constructor(
+    chunk: Chunk,
+    rowCount: number,
+    order: Uint32Array | undefined,
+    place: I64Data | undefined,
+  ) {
+    this.#chunk = chunk
+    this.#order = order
+    this.#place = place
+    this.#times = chunk.time.values
+    this.rowCount = order?.length ?? rowCount
+    this.lsnFirst = chunk.lsnFirst
+    this.lsnLast = chunk.lsnLast
+    // Of the rows that stand: one that was replaced may have been the first or the last.
+    this.timeMin = this.rowCount === 0 ? 0n : this.#times[this.#rowAt(0)]!
+    this.timeMax = this.rowCount === 0 ? 0n : this.#times[this.#rowAt(this.rowCount - 1)]!
+  }
+
+  #rowAt(index: number): number {
+    return this.#order === undefined ? index : this.#order[index]!
+  }
+
+  /** The time of a row, in read order. */
+  timeAt(index: number): bigint {
+    return this.#times[this.#rowAt(index)]!
+  }
+
+  lowerBound(time: bigint): number {
+    const halves = halvesOf(this.#times)
+    const low = Number(BigInt.asUintN(32, time))
+    const high = Number(time >> 32n)
+    let from = 0
+    let end = this.rowCount
+    while (from < end) {
+      const middle = (from + end) >>> 1
+      const row = this.#rowAt(middle) * 2
+      const byHigh = halves[row + 1]! - high
+      if (byHigh < 0 || (byHigh === 0 && halves[row]! >>> 0 < low)) from = middle + 1
+      else end = middle
+    }
+    return from
+  }
+
+  read(
+    specs: readonly ColumnSpec[],
+    from: number,
+    end: number,
+    targets: readonly ColumnData[],
+    at: number,
+  ): void {
+    for (let index = 0; index < specs.length; index += 1) {
+      const spec = specs[index]!
+      const source = spec.id === placeColumnId ? this.#place : this.#chunk.columns[spec.index]
+      const target = targets[index]!
+      if (source === undefined) fillAbsent(target, at, at + end - from)
+      else if (this.#order === undefined) copyRows(source, from, end, target, at)
+      else gatherRows(source, this.#order, from, end, target, at)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// The unsealed rows of one series: chunks in arrival order, the last of which takes new rows.
+import { limits } from '#base'
+import type { ColumnSpec } from '#schema'
+import { Chunk } from './chunk.ts'
+import type { ChunkView } from './chunk.ts'
+import type { RowRules } from './rules.ts'
+
+/** Where an append is being filled in: rows [at, at + count) of the chunk, not visible yet. */
+export interface Filling {
+  readonly chunk: Chunk
+  readonly at: number
+}
+
+export class HeadSeries {
+  #rules: RowRules
+  #chunks: Chunk[] = []
+  /** The last chunk takes no more rows. */
+  #isFrozen = true
+  #rowCount = 0
+
+  constructor(rules: RowRules) {
+    this.#rules = rules
+  }
+
+  get rules(): RowRules {
+    return this.#rules
+  }
+
+  /** Rows as they were appended, duplicates included. */
+  get rowCount(): number {
+    return this.#rowCount
+  }
+
+  get chunks(): readonly Chunk[] {
+    return this.#chunks
+  }
+
+  /** Columns were added to the kind. Older ones keep their index. */
+  extend(rules: RowRules): void {
+    this.#rules = rules
+  }
+
+  /** A chunk with room for `count` rows behind its last. */
+  reserve(count: number): Filling {
+    let chunk = this.#chunks.at(-1)
+    const isFull = chunk !== undefined && chunk.rowCount + count > limits.blockRowsMax
+    if (chunk === undefined || this.#isFrozen || (isFull && chunk.rowCount > 0)) {
+      chunk = new Chunk(count)
+      this.#chunks.push(chunk)
+      this.#isFrozen = false
+    }
+    chunk.reserve(count)
+    return { chunk, at: chunk.rowCount }
+  }
+
+  /** The filled-in rows become visible under lsns [lsn, lsn + count). */
+  commit(filling: Filling, count: number, lsn: bigint): void {
+    filling.chunk.commit(count, lsn, this.#rules)
+    this.#rowCount += count
+  }
+
+  /** Rows from here on go to a new chunk: those before can be sealed, or belong to another epoch. */
+  freeze(): readonly Chunk[] {
+    this.#isFrozen = true
+    this.#chunks = this.#chunks.filter((chunk) => chunk.rowCount > 0)
+    return [...this.#chunks]
+  }
+
+  /** Holds the same frozen chunks as another head: for a view that stays while the other goes on. */
+  adopt(chunks: readonly Chunk[]): void {
+    this.#chunks = [...chunks]
+    this.#isFrozen = true
+    this.#rowCount = chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0)
+  }
+
+  /** The rows of these chunks stand in a segment now. */
+  drop(chunks: readonly Chunk[]): void {
+    const dropped = new Set(chunks)
+    for (const chunk of chunks) this.#rowCount -= chunk.rowCount
+    this.#chunks = this.#chunks.filter((chunk) => !dropped.has(chunk))
+    if (this.#chunks.length === 0) this.#isFrozen = true
+  }
+
+  /** Views of the chunks that hold rows, in arrival order. */
+  views(): ChunkView[] {
+    const views: ChunkView[] = []
+    for (const chunk of this.#chunks) {
+      if (chunk.rowCount > 0) views.push(chunk.view(this.#rules))
+    }
+    return views
+  }
+
+  /** Bytes held, about. */
+  get bytes(): number {
+    let bytes = 0
+    for (const chunk of this.#chunks) bytes += chunk.bytes
+    return bytes
+  }
+
+  /** Specs of all columns that reads and seals can ask for, the hidden one included. */
+  get storedSpecs(): readonly ColumnSpec[] {
+    const { specs, place } = this.#rules
+    if (place === undefined) return specs
+    // Stored columns stand in order of id.
+    return [...specs, place].sort((a, b) => a.id - b.id)
+  }
+}

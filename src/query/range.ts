@@ -1,0 +1,251 @@
+// range, scan, at, count and the newest rows over the sources of one series.
+import { VarveError, assert } from '#base'
+import type { Scheduler } from '#base'
+import { allocateColumn, reverseRows } from '#batch'
+import type { RowSource } from '#batch'
+import type { RowRules } from '#head'
+import { int64Max, int64Min, parseTime } from '#schema'
+import type { ColumnSpec, TimeInput } from '#schema'
+import type { Slice } from './merge.ts'
+import { planRows, resolvePiece } from './plan.ts'
+import { RowBatch } from './row-batch.ts'
+import type { BatchColumn } from './row-batch.ts'
+
+export interface RangeQuery<N extends string = string> {
+  /** Inclusive. */
+  from?: TimeInput
+  /** Exclusive. */
+  to?: TimeInput
+  columns?: readonly N[]
+  limit?: number
+  offset?: number
+  /** Newest first. */
+  reverse?: boolean
+  /** The last n rows of the range, oldest first. */
+  last?: number
+}
+
+/** A question with its defaults filled in. Rows are chosen in this order: from/to, last, reverse, offset, limit. */
+export interface RowsWanted {
+  readonly from: bigint
+  /** Exclusive; 2^63 for no end. */
+  readonly to: bigint
+  readonly limit: number
+  readonly offset: number
+  readonly last: number
+  readonly isReverse: boolean
+}
+
+/** What the rows of one series are read from, at one moment. */
+export interface SeriesSources {
+  readonly sources: readonly RowSource<ColumnSpec>[]
+  readonly rules: RowRules
+}
+
+export const batchRowsDefault = 16_384
+const batchRowsMax = 1 << 24
+
+function count(value: unknown, name: string, otherwise: number): number {
+  if (value === undefined) return otherwise
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  throw new VarveError(
+    'ERR_ARGUMENT',
+    `${name} is a whole number from 0 on, not ${String(value)}`,
+    { actual: value },
+  )
+}
+
+/** @throws {VarveError} ERR_ARGUMENT */
+export function resolveQuery(query: RangeQuery): RowsWanted {
+  return {
+    from: query.from === undefined ? int64Min : parseTime(query.from),
+    to: query.to === undefined ? int64Max + 1n : parseTime(query.to),
+    limit: count(query.limit, 'limit', Number.MAX_SAFE_INTEGER),
+    offset: count(query.offset, 'offset', 0),
+    last: count(query.last, 'last', Number.MAX_SAFE_INTEGER),
+    isReverse: query.reverse === true,
+  }
+}
+
+/** @throws {VarveError} ERR_ARGUMENT */
+export function resolveBatchRows(batchRows: number | undefined): number {
+  const rows = count(batchRows, 'batchRows', batchRowsDefault)
+  if (rows >= 1 && rows <= batchRowsMax) return rows
+  throw new VarveError('ERR_ARGUMENT', `batchRows is 1 to ${batchRowsMax}, not ${rows}`, {
+    actual: rows,
+  })
+}
+
+/** The slices that hold the rows wanted, in the order in which they are read: newest piece first when `isReverse`, each
+ *  slice still in its own order. Pieces are merged as they are reached, no further than needed. */
+export function* chooseSlices(
+  { sources, rules }: SeriesSources,
+  wanted: RowsWanted,
+): Generator<Slice> {
+  if (wanted.from >= wanted.to || wanted.limit === 0 || wanted.last === 0) return
+  const pieces = planRows(sources, rules, wanted.from, wanted.to)
+  const resolve = (index: number): Slice => resolvePiece(pieces[index]!, rules)
+  const isCut = wanted.last !== Number.MAX_SAFE_INTEGER
+  if (wanted.isReverse) {
+    yield* cut(
+      backwards(pieces.length, resolve),
+      wanted.offset,
+      Math.min(wanted.limit, wanted.last - wanted.offset),
+      true,
+    )
+  } else if (isCut) {
+    const newest = [...cut(backwards(pieces.length, resolve), 0, wanted.last, true)].reverse()
+    yield* cut(newest, wanted.offset, wanted.limit, false)
+  } else {
+    yield* cut(forwards(pieces.length, resolve), wanted.offset, wanted.limit, false)
+  }
+}
+
+function* forwards(length: number, resolve: (index: number) => Slice): Generator<Slice> {
+  for (let index = 0; index < length; index += 1) yield resolve(index)
+}
+
+function* backwards(length: number, resolve: (index: number) => Slice): Generator<Slice> {
+  for (let index = length - 1; index >= 0; index -= 1) yield resolve(index)
+}
+
+/** Leaves out the first `offset` rows and what comes after `limit` more; counted from a slice's end if `isReverse`. */
+function* cut(
+  slices: Iterable<Slice>,
+  offset: number,
+  limit: number,
+  isReverse: boolean,
+): Generator<Slice> {
+  let skip = offset
+  let left = limit
+  if (left <= 0) return
+  for (const { source, from, end } of slices) {
+    const skipped = Math.min(skip, end - from)
+    const taken = Math.min(left, end - from - skipped)
+    skip -= skipped
+    left -= taken
+    if (taken > 0) {
+      yield isReverse
+        ? { source, from: end - skipped - taken, end: end - skipped }
+        : { source, from: from + skipped, end: from + skipped + taken }
+    }
+    if (left === 0) return
+  }
+}
+
+function allocate(specs: readonly ColumnSpec[], rowCount: number): BatchColumn[] {
+  return specs.map((spec) => ({
+    spec,
+    data: allocateColumn(spec.physical, rowCount, { optional: spec.optional }),
+  }))
+}
+
+/** All rows wanted, decoded into arrays of their own. */
+export function readRange(
+  sources: SeriesSources,
+  specs: readonly ColumnSpec[],
+  wanted: RowsWanted,
+): RowBatch {
+  const slices = [...chooseSlices(sources, wanted)]
+  if (wanted.isReverse) slices.reverse()
+  const rowCount = slices.reduce((sum, { from, end }) => sum + end - from, 0)
+  const columns = allocate(specs, rowCount)
+  const targets = columns.map(({ data }) => data)
+  let at = 0
+  for (const { source, from, end } of slices) {
+    source.read(specs, from, end, targets, at)
+    at += end - from
+  }
+  if (wanted.isReverse) for (const target of targets) reverseRows(target, rowCount)
+  return new RowBatch(columns, rowCount)
+}
+
+/** The rows wanted, `batchRows` at a time, in arrays that are used again for the next batch. */
+export function* scanBatches(
+  sources: SeriesSources,
+  specs: readonly ColumnSpec[],
+  wanted: RowsWanted,
+  batchRows: number,
+  signal: AbortSignal | undefined,
+): Generator<RowBatch> {
+  let columns: BatchColumn[] | undefined
+  let filled = 0
+  const emit = (): RowBatch => {
+    assert(columns !== undefined, 'scan: a batch has columns')
+    if (wanted.isReverse) for (const { data } of columns) reverseRows(data, filled)
+    const batch = new RowBatch(columns, filled)
+    filled = 0
+    return batch
+  }
+  const parts: Slice[] = []
+  for (const slice of chooseSlices(sources, wanted)) {
+    signal?.throwIfAborted()
+    let { from, end } = slice
+    while (from < end) {
+      const rows = Math.min(batchRows - filled, end - from)
+      parts.push(
+        wanted.isReverse
+          ? { source: slice.source, from: end - rows, end }
+          : { source: slice.source, from, end: from + rows },
+      )
+      if (wanted.isReverse) end -= rows
+      else from += rows
+      filled += rows
+      if (filled < batchRows) break
+      signal?.throwIfAborted()
+      columns ??= allocate(specs, batchRows)
+      fill(parts, specs, columns, wanted.isReverse)
+      yield emit()
+    }
+  }
+  if (filled === 0) return
+  columns ??= allocate(specs, filled)
+  fill(parts, specs, columns, wanted.isReverse)
+  yield emit()
+}
+
+/** Reads the parts of one batch behind one another, in forward order; `parts` is emptied. */
+function fill(
+  parts: Slice[],
+  specs: readonly ColumnSpec[],
+  columns: readonly BatchColumn[],
+  isReverse: boolean,
+): void {
+  const targets = columns.map(({ data }) => data)
+  if (isReverse) parts.reverse()
+  let at = 0
+  for (const { source, from, end } of parts) {
+    source.read(specs, from, end, targets, at)
+    at += end - from
+  }
+  parts.length = 0
+}
+
+/** The same batches, with a turn of the event loop between them. */
+export async function* inTurns<T>(batches: Iterable<T>, scheduler: Scheduler): AsyncGenerator<T> {
+  for (const batch of batches) {
+    yield batch
+    await new Promise<void>((resume) => scheduler.soon(resume))
+  }
+}
+
+/** Exact number of rows in [from, to). Reads only what merging needs. */
+export function countRows(sources: SeriesSources, from: bigint, to: bigint): number {
+  if (from >= to) return 0
+  let rows = 0
+  for (const piece of planRows(sources.sources, sources.rules, from, to)) {
+    const slice = resolvePiece(piece, sources.rules)
+    rows += slice.end - slice.from
+  }
+  return rows
+}
+
+/** The last row with a time before `before`, as a batch of one or none. */
+export function readLast(
+  sources: SeriesSources,
+  specs: readonly ColumnSpec[],
+  before: bigint,
+): RowBatch {
+  const wanted = { from: int64Min, to: before, limit: 1, offset: 0, last: 1, isReverse: false }
+  return readRange(sources, specs, wanted)
+}

@@ -1,0 +1,179 @@
+// The batch that reads return: columns as typed arrays, rows made only when asked for.
+import { VarveError, assertNever } from '#base'
+import { absentInt64, halvesOf, validityBits } from '#batch'
+import type { ColumnData } from '#batch'
+import {
+  doubleOfScaled,
+  doublesOfScaled,
+  parseTime,
+  partitionStart,
+  rememberPresence,
+} from '#schema'
+import type { Batch, ColumnSpec, Kind, TimeInput } from '#schema'
+import { Symbols, Texts, symbolAt, textAt } from './values.ts'
+
+type UserColumn = Float64Array | BigInt64Array | Int32Array | Uint8Array | Symbols | Texts
+
+/** What stands behind one column of a batch. */
+export interface BatchColumn {
+  readonly spec: ColumnSpec
+  readonly data: ColumnData
+}
+
+/** `columns[0]` is time. Arrays may be longer than `rowCount`; users get views of the first rows. */
+export class RowBatch implements Batch<Kind, string> {
+  readonly rowCount: number
+  readonly columns: Batch<Kind, string>['columns']
+  readonly #columns: ReadonlyMap<string, BatchColumn>
+  readonly #specs: readonly ColumnSpec[]
+  readonly #time: BigInt64Array
+
+  constructor(columns: readonly BatchColumn[], rowCount: number) {
+    this.rowCount = rowCount
+    this.#specs = columns.map(({ spec }) => spec)
+    this.#columns = new Map(columns.map((column) => [column.spec.name, column]))
+    const users: Record<string, UserColumn> = {}
+    for (const column of columns) users[column.spec.name] = userColumn(column, rowCount)
+    this.columns = users as Batch<Kind, string>['columns']
+    this.#time = users['time'] as BigInt64Array
+  }
+
+  #column(name: string): BatchColumn {
+    const column = this.#columns.get(name)
+    if (column !== undefined) return column
+    throw new VarveError('ERR_SCHEMA', `the batch has no column '${name}'`, { column: name })
+  }
+
+  valid(name: string): Uint8Array | undefined {
+    const { spec, data } = this.#column(name)
+    return spec.optional ? validityBits(data, 0, this.rowCount) : undefined
+  }
+
+  times(unit: 'ns' | 'ms' = 'ns', origin?: TimeInput): Float64Array {
+    const target = new Float64Array(this.rowCount)
+    if (this.rowCount === 0) return target
+    if (unit === 'ms') return millisecondsOf(this.#time, target)
+    if (unit !== 'ns') {
+      throw new VarveError('ERR_ARGUMENT', `times are in 'ns' or 'ms', not ${String(unit)}`)
+    }
+    const from = origin === undefined ? partitionStart('day', this.#time[0]!) : parseTime(origin)
+    const halves = halvesOf(this.#time)
+    const low = Number(BigInt.asUintN(32, from))
+    const high = Number(from >> 32n)
+    for (let row = 0; row < target.length; row += 1) {
+      target[row] = (halves[row * 2 + 1]! - high) * 0x1_0000_0000 + ((halves[row * 2]! >>> 0) - low)
+    }
+    return target
+  }
+
+  scaled(name: string): { values: BigInt64Array; scale: number } {
+    const { spec, data } = this.#column(name)
+    if (spec.type !== 'decimal' || data.physical !== 'i64') {
+      throw new VarveError('ERR_ARGUMENT', `column '${name}' is ${spec.type}, not a decimal`, {
+        column: name,
+      })
+    }
+    return { values: data.values.subarray(0, this.rowCount), scale: spec.scale }
+  }
+
+  row(index: number): ReturnType<Batch<Kind, string>['row']> {
+    if (!Number.isInteger(index) || index < 0 || index >= this.rowCount) {
+      throw new VarveError('ERR_ARGUMENT', `row ${index} of a batch of ${this.rowCount}`, {
+        actual: index,
+      })
+    }
+    return this.#rowOf(index) as ReturnType<Batch<Kind, string>['row']>
+  }
+
+  #rowOf(index: number): Record<string, unknown> {
+    return rowValues(this.#specs, (spec) => this.#columns.get(spec.name)!.data, index)
+  }
+
+  *[Symbol.iterator](): IterableIterator<ReturnType<Batch<Kind, string>['row']>> {
+    for (let index = 0; index < this.rowCount; index += 1) {
+      yield this.#rowOf(index) as ReturnType<Batch<Kind, string>['row']>
+    }
+  }
+}
+
+function userColumn({ spec, data }: BatchColumn, rowCount: number): UserColumn {
+  switch (data.physical) {
+    case 'f64':
+      return firstRows(data.values, rowCount)
+    case 'i64': {
+      if (spec.type !== 'decimal') return firstRows(data.values, rowCount)
+      const doubles = new Float64Array(rowCount)
+      doublesOfScaled(data.values, 0, rowCount, spec.scale, spec.optional, doubles, 0)
+      return doubles
+    }
+    case 'i32':
+    case 'u8': {
+      const values = firstRows(data.values, rowCount)
+      const present = data.present?.subarray(0, rowCount)
+      if (present?.includes(0) === true) rememberPresence(values, present)
+      return values
+    }
+    case 'code':
+      return new Symbols(firstRows(data.values, rowCount), data.dictionary)
+    case 'bytes':
+      return new Texts(data, rowCount, spec.type === 'json')
+    default:
+      return assertNever(data)
+  }
+}
+
+function firstRows<A extends Float64Array | BigInt64Array | Int32Array | Uint8Array | Uint32Array>(
+  values: A,
+  rowCount: number,
+): A {
+  return values.length === rowCount ? values : (values.subarray(0, rowCount) as A)
+}
+
+/** One row of some columns, as an object; a column that is not there reads as absent. */
+export function rowValues(
+  specs: readonly ColumnSpec[],
+  columnOf: (spec: ColumnSpec) => ColumnData | undefined,
+  index: number,
+): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (const spec of specs) {
+    const data = columnOf(spec)
+    if (data === undefined) {
+      row[spec.name] = spec.type === 'f64' || spec.type === 'decimal' ? Number.NaN : null
+    } else row[spec.name] = valueOf(spec, data, index)
+  }
+  return row
+}
+
+function valueOf(spec: ColumnSpec, data: ColumnData, index: number): unknown {
+  switch (data.physical) {
+    case 'f64':
+      return data.values[index]
+    case 'i64': {
+      const value = data.values[index]!
+      const isAbsent = spec.optional && value === absentInt64
+      if (spec.type === 'decimal') return isAbsent ? Number.NaN : doubleOfScaled(value, spec.scale)
+      return isAbsent ? null : value
+    }
+    case 'i32':
+    case 'u8':
+      if (data.present?.[index] === 0) return null
+      return spec.type === 'bool' ? data.values[index] === 1 : data.values[index]
+    case 'code':
+      return symbolAt(data, index)
+    case 'bytes':
+      return textAt(data, index, spec.type === 'json')
+    default:
+      return assertNever(data)
+  }
+}
+
+/** Epoch ms as the nearest doubles: whole milliseconds are exact, the rest is a fraction. */
+function millisecondsOf(time: BigInt64Array, target: Float64Array): Float64Array {
+  for (let row = 0; row < target.length; row += 1) {
+    const ns = time[row]!
+    const ms = ns / 1_000_000n
+    target[row] = Number(ms) + Number(ns - ms * 1_000_000n) / 1e6
+  }
+  return target
+}

@@ -1,0 +1,305 @@
+// The identity of rows: a SHA-256 that depends on nothing but the rows and their order, so that two stores with the
+// same rows agree whatever batches, crashes, compactions, codecs, add-ons or machines they went through.
+//
+//   root   = SHA-256('varve-root-1\0', for each series, sorted by its key text: series node)
+//   node   = SHA-256('varve-series-1\0', kind, symbol, timeframe, identity rule, for each partition:
+//            start i64, row count u64, leaf)
+//   leaf   = SHA-256('varve-leaf-1\0', row count u64, for each column with a present value, sorted by name:
+//            name, logical type, presence digest, value digest)
+//
+// Strings are length-prefixed (u32) UTF-8; numbers are little-endian. The logical type is 'f64', 'decimal(k)', 'int'
+// (i64, i32 and u8), 'bool', 'time', 'symbol', 'text' or 'json'. Per column, over the rows in read order:
+//   presence digest  SHA-256 of one bit a row, lowest first, the last byte filled up with 0
+//   value digest     SHA-256 of the present values: f64 as its bits; decimal, int, bool and time as int64; symbol as
+//                    u32 numbers of first use followed by the SHA-256 of the strings in that order; text and json as
+//                    the SHA-256 of the u32 lengths followed by the SHA-256 of the bytes.
+// A column without a present value is left out, so that adding an optional column changes no hash.
+import { ByteWriter, assert, assertNever } from '#base'
+import { absentCode } from '#batch'
+import type { BytesData, CodeData, ColumnData } from '#batch'
+import { sha256 } from '#kernel'
+import type { Sha256 } from '#kernel'
+import type { ColumnSpec, ColumnType } from '#schema'
+import { isPresent } from '#batch'
+
+const encoder = new TextEncoder()
+
+function text(writer: ByteWriter, value: string): void {
+  const utf8 = encoder.encode(value)
+  writer.u32(utf8.length).bytes(utf8)
+}
+
+/** The name of a column type in the hash. */
+function logicalType(type: ColumnType, scale: number): string {
+  if (type === 'i64' || type === 'i32' || type === 'u8') return 'int'
+  return type === 'decimal' ? `decimal(${scale})` : type
+}
+
+function bytesOf(array: {
+  buffer: ArrayBufferLike
+  byteOffset: number
+  byteLength: number
+}): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+}
+
+/** Bits that arrive a few at a time. */
+class BitDigest {
+  readonly #hash: Sha256 = sha256()
+  #partial = 0
+  #partialBits = 0
+
+  add(flags: Uint8Array, rowCount: number): void {
+    const bytes = new Uint8Array((this.#partialBits + rowCount) >> 3)
+    let at = 0
+    for (let row = 0; row < rowCount; row += 1) {
+      this.#partial |= flags[row]! << this.#partialBits
+      this.#partialBits += 1
+      if (this.#partialBits < 8) continue
+      bytes[at] = this.#partial
+      at += 1
+      this.#partial = 0
+      this.#partialBits = 0
+    }
+    if (at > 0) this.#hash.update(bytes)
+  }
+
+  digest(): Uint8Array {
+    if (this.#partialBits > 0) this.#hash.update(Uint8Array.of(this.#partial))
+    return this.#hash.digest()
+  }
+}
+
+class ColumnDigest {
+  readonly spec: ColumnSpec
+  readonly #presence = new BitDigest()
+  readonly #values: Sha256 = sha256()
+  readonly #lengths: Sha256 = sha256()
+  readonly #uses = new Map<string, number>()
+  presentCount = 0
+
+  constructor(spec: ColumnSpec) {
+    this.spec = spec
+  }
+
+  add(column: ColumnData, from: number, end: number): void {
+    const rowCount = end - from
+    const flags = new Uint8Array(rowCount)
+    const present = this.spec.optional ? presentFlags(column, from, end, flags) : rowCount
+    if (present === rowCount) flags.fill(1)
+    this.#presence.add(flags, rowCount)
+    this.presentCount += present
+    if (present > 0) this.#addValues(column, from, end, flags, present)
+  }
+
+  #addValues(
+    column: ColumnData,
+    from: number,
+    end: number,
+    flags: Uint8Array,
+    present: number,
+  ): void {
+    switch (column.physical) {
+      case 'f64':
+        this.#values.update(
+          bytesOf(kept(column.values, from, end, flags, present, new Float64Array(present))),
+        )
+        return
+      case 'i64':
+        this.#values.update(
+          bytesOf(kept(column.values, from, end, flags, present, new BigInt64Array(present))),
+        )
+        return
+      case 'i32':
+      case 'u8':
+        this.#values.update(bytesOf(widened(column.values, from, end, flags, present)))
+        return
+      case 'code':
+        this.#values.update(bytesOf(this.#usesOf(column, from, end, present)))
+        return
+      case 'bytes':
+        this.#addTexts(column, from, end, flags, present)
+        return
+      default:
+        assertNever(column)
+    }
+  }
+
+  #usesOf(column: CodeData, from: number, end: number, present: number): Uint32Array {
+    const numbers = new Uint32Array(present)
+    const numberOf = new Int32Array(column.dictionary.length).fill(-1)
+    let at = 0
+    for (let row = from; row < end; row += 1) {
+      const code = column.values[row]!
+      if (code === absentCode) continue
+      let number = numberOf[code]!
+      if (number < 0) {
+        const value = column.dictionary[code]!
+        number = this.#uses.get(value) ?? this.#uses.size
+        this.#uses.set(value, number)
+        numberOf[code] = number
+      }
+      numbers[at] = number
+      at += 1
+    }
+    return numbers
+  }
+
+  #addTexts(
+    column: BytesData,
+    from: number,
+    end: number,
+    flags: Uint8Array,
+    present: number,
+  ): void {
+    const lengths = new Uint32Array(present)
+    let at = 0
+    for (let row = from; row < end; row += 1) {
+      if (flags[row - from] === 0) continue
+      lengths[at] = column.offsets[row + 1]! - column.offsets[row]!
+      at += 1
+    }
+    this.#lengths.update(bytesOf(lengths))
+    // Absent rows have no bytes, so the present ones lie side by side.
+    this.#values.update(column.bytes.subarray(column.offsets[from]!, column.offsets[end]!))
+  }
+
+  write(writer: ByteWriter): void {
+    text(writer, this.spec.name)
+    text(writer, logicalType(this.spec.type, this.spec.scale))
+    writer.bytes(this.#presence.digest())
+    switch (this.spec.physical) {
+      case 'code': {
+        const strings = new ByteWriter()
+        for (const value of this.#uses.keys()) text(strings, value)
+        this.#values.update(sha256().update(strings.view()).digest())
+        writer.bytes(this.#values.digest())
+        return
+      }
+      case 'bytes':
+        writer.bytes(sha256().update(this.#lengths.digest()).update(this.#values.digest()).digest())
+        return
+      default:
+        writer.bytes(this.#values.digest())
+    }
+  }
+}
+
+function presentFlags(column: ColumnData, from: number, end: number, flags: Uint8Array): number {
+  let count = 0
+  for (let row = from; row < end; row += 1) {
+    if (!isPresent(column, row)) continue
+    flags[row - from] = 1
+    count += 1
+  }
+  return count
+}
+
+function kept<A extends Float64Array | BigInt64Array>(
+  values: A,
+  from: number,
+  end: number,
+  flags: Uint8Array,
+  present: number,
+  target: A,
+): A {
+  if (present === end - from) return values.subarray(from, end) as A
+  // Copied as bits: a double moved through a register may lose the payload of a NaN.
+  const source = new Uint32Array(values.buffer, values.byteOffset + from * 8, (end - from) * 2)
+  const halves = new Uint32Array(target.buffer, target.byteOffset, present * 2)
+  let at = 0
+  for (let row = 0; row < end - from; row += 1) {
+    if (flags[row] === 0) continue
+    halves[at] = source[row * 2]!
+    halves[at + 1] = source[row * 2 + 1]!
+    at += 2
+  }
+  return target
+}
+
+function widened(
+  values: Int32Array | Uint8Array,
+  from: number,
+  end: number,
+  flags: Uint8Array,
+  present: number,
+): Int32Array {
+  const halves = new Int32Array(present * 2)
+  let at = 0
+  for (let row = from; row < end; row += 1) {
+    if (flags[row - from] === 0) continue
+    const value = values[row]!
+    halves[at] = value
+    halves[at + 1] = value < 0 ? -1 : 0
+    at += 2
+  }
+  return halves
+}
+
+/** The leaf of one partition (or run): rows in read order, in pieces of any size. */
+export class LeafHasher {
+  readonly #columns: readonly ColumnDigest[]
+  #rowCount = 0
+
+  /** `specs`: the columns that will be given, `time` among them; hidden columns left out by the caller. */
+  constructor(specs: readonly ColumnSpec[]) {
+    this.#columns = specs.map((spec) => new ColumnDigest(spec))
+  }
+
+  /** `columns[i]` belongs to `specs[i]`. */
+  add(columns: readonly ColumnData[], from: number, end: number): void {
+    assert(columns.length === this.#columns.length, 'leaf: one column a spec')
+    this.#rowCount += end - from
+    for (let at = 0; at < columns.length; at += 1) {
+      this.#columns[at]!.add(columns[at]!, from, end)
+    }
+  }
+
+  /** 32 bytes. */
+  digest(): Uint8Array {
+    const writer = new ByteWriter()
+    writer.bytes(encoder.encode('varve-leaf-1\0')).u64(BigInt(this.#rowCount))
+    const present = this.#columns.filter((column) => column.presentCount > 0)
+    present.sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1))
+    for (const column of present) column.write(writer)
+    return sha256().update(writer.view()).digest()
+  }
+}
+
+export interface PartitionLeaf {
+  readonly start: bigint
+  readonly rowCount: number
+  readonly leaf: Uint8Array
+}
+
+export interface SeriesIdentity {
+  readonly kind: string
+  readonly symbol: string
+  readonly timeframe: string | undefined
+  /** Column names, and what happens to duplicates. */
+  readonly order: readonly string[]
+  readonly identity: readonly string[]
+  readonly duplicates: string
+}
+
+/** The node of one series; `leaves` in order of start. */
+export function seriesNode(series: SeriesIdentity, leaves: readonly PartitionLeaf[]): Uint8Array {
+  const writer = new ByteWriter()
+  writer.bytes(encoder.encode('varve-series-1\0'))
+  text(writer, series.kind)
+  text(writer, series.symbol)
+  text(writer, series.timeframe ?? '')
+  const rule = `${series.order.join(',')}|${series.identity.join(',')}|${series.duplicates}`
+  text(writer, rule)
+  for (const { start, rowCount, leaf } of leaves) {
+    writer.i64(start).u64(BigInt(rowCount)).bytes(leaf)
+  }
+  return sha256().update(writer.view()).digest()
+}
+
+/** The root over the nodes of all series that hold rows, given in order of their key text. */
+export function rootHash(nodes: readonly Uint8Array[]): Uint8Array {
+  const hash = sha256().update(encoder.encode('varve-root-1\0'))
+  for (const node of nodes) hash.update(node)
+  return hash.digest()
+}

@@ -1,0 +1,11 @@
+// segment: immutable files of runs; how they are written, read, verified and identified.
+export { SegmentWriter } from './writer.ts'
+export type { FinishedFile, RunStart } from './writer.ts'
+export { RunReader } from './run-reader.ts'
+export type { RunBytes } from './run-reader.ts'
+export type { Directory, RunColumn, RunInfo, RunLocation, SortOrder } from './footer.ts'
+export { LeafHasher, rootHash, seriesNode } from './identity.ts'
+export type { PartitionLeaf, SeriesIdentity } from './identity.ts'
+export { headerBytes, trailerBytes } from './layout.ts'
+export { readDirectory, verifySegment } from './verify.ts'
+export type { SegmentDamage } from './verify.ts'

@@ -1,0 +1,337 @@
+// Writes a segment or a pack: runs one after the other, each block by block, in bounded memory. The file has its
+// draft name until the caller publishes it.
+import { assert } from '#base'
+import { absentCode, allocateColumn, codeMap, growColumn, mapCodes, rowCapacity } from '#batch'
+import type { CodeData, ColumnData } from '#batch'
+import { blockRowsMax, encodePage } from '#codec'
+import type { Level, PageMeta } from '#codec'
+import { hash64 } from '#kernel'
+import { placeColumnId, timeColumnId } from '#schema'
+import type { ColumnSpec, SeriesKey, StoredKind } from '#schema'
+import type { VfsFile } from '#vfs'
+import { encodeDirectory, encodeFooter } from './footer.ts'
+import type { DirectorySeries, RunColumn, RunInfo, SortOrder } from './footer.ts'
+import { LeafHasher } from './identity.ts'
+import { FileHasher, encodeHeader, encodeTrailer, headerBytes, trailerBytes } from './layout.ts'
+import type { FileKind } from './layout.ts'
+
+export interface RunStart {
+  readonly seriesId: number
+  readonly key: SeriesKey
+  readonly schema: StoredKind
+  /** All columns the rows come with, `time` first, in order of id; the hidden place column where the kind needs it. */
+  readonly specs: readonly ColumnSpec[]
+  readonly partition: bigint
+  readonly lsnFirst: bigint
+  readonly lsnLast: bigint
+  readonly sortOrder: SortOrder
+}
+
+export interface FinishedFile {
+  readonly fileKind: FileKind
+  readonly fileNumber: number
+  readonly bytes: number
+  readonly fileHash: bigint
+  readonly directoryHash: bigint
+  readonly runs: readonly RunInfo[]
+}
+
+interface ColumnInProgress {
+  readonly spec: ColumnSpec
+  readonly pages: PageMeta[]
+  /** Symbols: the run's dictionary, and the block's codes in it. */
+  readonly codes: CodeData | undefined
+  /** UTF-8 bytes of the strings so far. */
+  textBytes: number
+}
+
+const writeBytes = 1 << 20
+
+/** Collects small writes into pieces of a MiB and keeps the running file hash. */
+class FileSink {
+  readonly #file: VfsFile
+  readonly #hasher = new FileHasher()
+  readonly #buffer = new Uint8Array(writeBytes)
+  #used = 0
+  #written = 0
+
+  constructor(file: VfsFile) {
+    this.#file = file
+  }
+
+  get offset(): number {
+    return this.#written + this.#used
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#hasher.update(bytes)
+    this.#put(bytes)
+  }
+
+  #put(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > writeBytes) this.flush()
+    if (bytes.length > writeBytes) {
+      this.#file.write(bytes, this.#written)
+      this.#written += bytes.length
+      return
+    }
+    this.#buffer.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  flush(): void {
+    if (this.#used === 0) return
+    this.#file.write(this.#buffer.subarray(0, this.#used), this.#written)
+    this.#written += this.#used
+    this.#used = 0
+  }
+
+  /** The trailer is not part of the file hash: it holds it. */
+  end(trailer: (fileHash: bigint) => Uint8Array): bigint {
+    const fileHash = this.#hasher.digest()
+    this.#put(trailer(fileHash))
+    this.flush()
+    return fileHash
+  }
+}
+
+export class SegmentWriter {
+  readonly #sink: FileSink
+  readonly #fileKind: FileKind
+  readonly #fileNumber: number
+  readonly #level: Level
+  readonly #schemas = new Map<number, StoredKind>()
+  readonly #series = new Map<number, DirectorySeries>()
+  readonly #pending: { info: Omit<RunInfo, FooterPlace>; footer: Uint8Array }[] = []
+  #run: RunInProgress | undefined
+
+  /** `file` is new and empty; the caller opens, syncs, closes and publishes it. */
+  constructor(
+    file: VfsFile,
+    options: {
+      fileKind: FileKind
+      fileNumber: number
+      storeId: Uint8Array
+      level?: Level
+    },
+  ) {
+    this.#sink = new FileSink(file)
+    this.#fileKind = options.fileKind
+    this.#fileNumber = options.fileNumber
+    this.#level = options.level ?? 'medium'
+    this.#sink.write(encodeHeader(options))
+    assert(this.#sink.offset === headerBytes, 'segment writer: the header has 64 bytes')
+  }
+
+  /** Bytes written so far. */
+  get bytes(): number {
+    return this.#sink.offset
+  }
+
+  beginRun(start: RunStart): void {
+    assert(this.#run === undefined, 'segment writer: the last run has ended')
+    assert(start.lsnFirst <= start.lsnLast, 'segment writer: a run has rows')
+    this.#schemas.set(start.schema.schemaId, start.schema)
+    this.#series.set(start.seriesId, { seriesId: start.seriesId, key: start.key })
+    this.#run = new RunInProgress(start, this.#sink, this.#level)
+  }
+
+  /** Rows [from, end) as the next block: full (65,536 rows) unless it is the run's last. `columns[i]` belongs to
+   *  `specs[i]` of the run. */
+  addBlock(columns: readonly ColumnData[], from: number, end: number): void {
+    assert(this.#run !== undefined, 'segment writer: a run has begun')
+    this.#run.addBlock(columns, from, end)
+  }
+
+  endRun(): void {
+    assert(this.#run !== undefined, 'segment writer: a run has begun')
+    this.#pending.push(this.#run.end())
+    this.#run = undefined
+  }
+
+  /** Writes footers, directory and trailer. Nothing is synced. */
+  finish(): FinishedFile {
+    assert(this.#run === undefined, 'segment writer: the last run has ended')
+    assert(this.#pending.length > 0, 'segment writer: a file has at least one run')
+    const runs = this.#pending.map(({ info, footer }): RunInfo => {
+      const footerOffset = this.#sink.offset
+      this.#sink.write(footer)
+      return { ...info, footerOffset, footerBytes: footer.length, footerHash: hash64(footer) }
+    })
+    const directoryOffset = this.#sink.offset
+    const directory = encodeDirectory({
+      schemas: [...this.#schemas.values()],
+      series: [...this.#series.values()],
+      runs,
+    })
+    this.#sink.write(directory)
+    const directoryHash = hash64(directory)
+    const bytes = this.#sink.offset + trailerBytes
+    const fileHash = this.#sink.end((hash) =>
+      encodeTrailer({
+        directoryOffset,
+        directoryBytes: directory.length,
+        runCount: runs.length,
+        directoryHash,
+        fileHash: hash,
+        fileBytes: bytes,
+        fileNumber: this.#fileNumber,
+      }),
+    )
+    const { fileKind, fileNumber } = { fileKind: this.#fileKind, fileNumber: this.#fileNumber }
+    return { fileKind, fileNumber, bytes, fileHash, directoryHash, runs }
+  }
+}
+
+type FooterPlace = 'footerOffset' | 'footerBytes' | 'footerHash'
+
+class RunInProgress {
+  readonly #start: RunStart
+  readonly #sink: FileSink
+  readonly #level: Level
+  readonly #columns: readonly ColumnInProgress[]
+  readonly #leaf: LeafHasher
+  readonly #hashed: readonly number[]
+  readonly #dataOffset: number
+  #rowCount = 0
+  #isComplete = false
+  #timeMin = 0n
+  #timeMax = 0n
+
+  constructor(start: RunStart, sink: FileSink, level: Level) {
+    assert(start.specs[0]?.id === timeColumnId, 'segment writer: time is the first column')
+    this.#start = start
+    this.#sink = sink
+    this.#level = level
+    this.#dataOffset = sink.offset
+    this.#columns = start.specs.map((spec) => ({
+      spec,
+      pages: [],
+      codes: spec.physical === 'code' ? emptyCodes() : undefined,
+      textBytes: 0,
+    }))
+    this.#hashed = start.specs.flatMap((spec, at) => (spec.id === placeColumnId ? [] : [at]))
+    this.#leaf = new LeafHasher(this.#hashed.map((at) => start.specs[at]!))
+  }
+
+  addBlock(columns: readonly ColumnData[], from: number, end: number): void {
+    const rowCount = end - from
+    assert(columns.length === this.#columns.length, 'segment writer: one column a spec')
+    assert(rowCount > 0 && rowCount <= blockRowsMax, 'segment writer: a block has 1..65536 rows')
+    assert(!this.#isComplete, 'segment writer: only the last block of a run is short')
+    this.#isComplete = rowCount < blockRowsMax
+    this.#noteTimes(columns[0]!, from, end)
+    this.#rowCount += rowCount
+    for (let at = 0; at < columns.length; at += 1) {
+      this.#addPage(this.#columns[at]!, columns[at]!, from, rowCount)
+    }
+    this.#leaf.add(
+      this.#hashed.map((at) => columns[at]!),
+      from,
+      end,
+    )
+  }
+
+  #noteTimes(time: ColumnData, from: number, end: number): void {
+    assert(time.physical === 'i64', 'segment writer: time is int64')
+    const [first, last] = [time.values[from]!, time.values[end - 1]!]
+    if (this.#start.sortOrder === 'time') {
+      assert(this.#rowCount === 0 || first >= this.#timeMax, 'segment writer: rows are in order')
+    }
+    if (this.#rowCount === 0) this.#timeMin = first
+    this.#timeMax = last
+  }
+
+  #addPage(column: ColumnInProgress, data: ColumnData, from: number, rowCount: number): void {
+    const options = {
+      optional: column.spec.optional,
+      level: this.#level,
+      ...(column.pages.length > 0 ? { previous: column.pages.at(-1)! } : {}),
+    }
+    let source = data
+    let at = from
+    if (column.codes !== undefined) {
+      assert(data.physical === 'code', 'segment writer: symbols come as codes')
+      copyCodes(data, from, rowCount, column.codes)
+      source = column.codes
+      at = 0
+    }
+    const { meta, payload } = encodePage(source, at, rowCount, options)
+    assert(payload.length === meta.payloadBytes, 'segment writer: the meta knows the bytes')
+    column.pages.push(meta)
+    column.textBytes += textBytesOf(source, at, at + rowCount)
+    this.#sink.write(payload)
+  }
+
+  end(): { info: Omit<RunInfo, FooterPlace>; footer: Uint8Array } {
+    assert(this.#rowCount > 0, 'segment writer: a run has rows')
+    const { seriesId, schema, partition, lsnFirst, lsnLast, sortOrder } = this.#start
+    const present = this.#columns.filter(({ pages }) => !pages.every((page) => page.allAbsent))
+    const columns = present.map(({ spec, pages, codes }): RunColumn => ({
+      columnId: spec.id,
+      physical: spec.physical,
+      dictionary: codes?.dictionary,
+      pages,
+    }))
+    let plainBytes = 0
+    for (const { spec, textBytes } of present) {
+      if (spec.id === placeColumnId) continue
+      plainBytes += textBytes + plainBytesARow[spec.physical] * this.#rowCount
+    }
+    return {
+      info: {
+        seriesId,
+        schemaId: schema.schemaId,
+        partition,
+        rowCount: this.#rowCount,
+        timeMin: this.#timeMin,
+        timeMax: this.#timeMax,
+        lsnFirst,
+        lsnLast,
+        sortOrder,
+        dataOffset: this.#dataOffset,
+        dataBytes: this.#sink.offset - this.#dataOffset,
+        plainBytes,
+        contentHash: this.#leaf.digest(),
+      },
+      footer: encodeFooter({ rowCount: this.#rowCount, dataOffset: this.#dataOffset, columns }),
+    }
+  }
+}
+
+function emptyCodes(): CodeData {
+  const codes = allocateColumn('code', 0, { optional: false })
+  assert(codes.physical === 'code', 'a code column is one')
+  return codes
+}
+
+function copyCodes(source: CodeData, from: number, rowCount: number, target: CodeData): void {
+  if (rowCapacity(target) < rowCount) growColumn(target, 0, rowCount)
+  target.values.set(source.values.subarray(from, from + rowCount))
+  const bad = mapCodes(target.values, 0, rowCount, codeMap(source.dictionary, target.dictionary))
+  assert(bad < 0, 'segment writer: every code is in its dictionary')
+}
+
+const encoder = new TextEncoder()
+
+/** UTF-8 bytes of the strings in rows [from, end). */
+function textBytesOf(column: ColumnData, from: number, end: number): number {
+  if (column.physical === 'bytes') return column.offsets[end]! - column.offsets[from]!
+  if (column.physical !== 'code') return 0
+  const lengths = column.dictionary.map((text) => encoder.encode(text).length)
+  let bytes = 0
+  for (let row = from; row < end; row += 1) {
+    const code = column.values[row]!
+    if (code !== absentCode) bytes += lengths[code]!
+  }
+  return bytes
+}
+
+const plainBytesARow: Record<ColumnData['physical'], number> = {
+  f64: 8,
+  i64: 8,
+  i32: 4,
+  u8: 1,
+  code: 0,
+  bytes: 0,
+}
