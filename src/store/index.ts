@@ -1,0 +1,23 @@
+// store: the engine: open, append, seal, snapshot, recover, close.
+export { open, openStore } from './open.ts'
+export { systemEnv } from './env.ts'
+export type { Env } from './env.ts'
+export type {
+  Ack,
+  AppendEntry,
+  AppendOptions,
+  CompactionReport,
+  OpenOptions,
+  Progress,
+  ReadSeries,
+  ReadStore,
+  ReadView,
+  RecoveryReport,
+  Series,
+  SeriesInfo,
+  SnapshotInfo,
+  SnapshotView,
+  Store,
+  StoreStats,
+  VerifyReport,
+} from './contract.ts'

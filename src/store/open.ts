@@ -1,0 +1,249 @@
+// Opening a store: the lock, the manifest, the log, and what recovery found.
+import { VarveError, silentLogger } from '#base'
+import type { Logger } from '#base'
+import { loadKernels } from '#kernel'
+import { Manifest, manifestExists } from '#manifest'
+import type { Change } from '#manifest'
+import type { VfsLock } from '#vfs'
+import { createLog, lsnEpochRows } from '#wal'
+import type { LogMode, LogWriter, NewLogFile, PreviousLog } from '#wal'
+import { Catalog } from './catalog.ts'
+import { collect } from './collect.ts'
+import type { OpenOptions, ReadStore, RecoveryReport, Store } from './contract.ts'
+import { Engine } from './engine.ts'
+import { systemEnv } from './env.ts'
+import type { Env } from './env.ts'
+import { fileNumberOf, pathsOf } from './paths.ts'
+import type { Paths } from './paths.ts'
+import { ReaderStore } from './reader-store.ts'
+import { previousOf, quarantineTorn, readLogs } from './recover.ts'
+import type { LogsRead } from './recover.ts'
+import { Replay } from './replay.ts'
+import { RunCache } from './run-cache.ts'
+import { WriterStore } from './writer-store.ts'
+
+type Durability = NonNullable<OpenOptions['durability']>
+
+interface Options {
+  readonly durability: Durability
+  readonly groupDelayMs: number | undefined
+  readonly isSalvage: boolean
+  readonly logger: Logger
+}
+
+const durabilities: readonly string[] = ['sync', 'group', 'os', 'memory'] satisfies Durability[]
+
+function refused(message: string, actual: unknown, hint: string): VarveError {
+  return new VarveError('ERR_ARGUMENT', message, { actual }, { hint })
+}
+
+function resolveOptions(options: OpenOptions): Options {
+  const { durability = 'group', recovery = 'strict', groupDelayMs, logger = silentLogger } = options
+  if (!durabilities.includes(durability)) {
+    throw refused('durability is no mode', durability, `It is one of ${durabilities.join(', ')}.`)
+  }
+  if (recovery !== 'strict' && recovery !== 'salvage') {
+    throw refused('recovery is no way to open', recovery, "It is 'strict' or 'salvage'.")
+  }
+  const isDelay = groupDelayMs === undefined || (groupDelayMs >= 0 && groupDelayMs <= 60_000)
+  if (!isDelay) {
+    throw refused('groupDelayMs is out of range', groupDelayMs, 'Give milliseconds, 0 to 60000.')
+  }
+  return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger }
+}
+
+/** Opens a store, creating it where there is none (not in read mode: ERR_NOT_FOUND). One writer at a time: a second gets
+ *  ERR_LOCKED with the holder's pid. Readers take no lock, see what is durable, and never block the writer. */
+export function open(path: string, options: OpenOptions & { mode: 'read' }): Promise<ReadStore>
+export function open(path: string, options?: OpenOptions & { mode?: 'write' }): Promise<Store>
+export function open(
+  path: string,
+  options: OpenOptions & { mode?: 'read' | 'write' } = {},
+): Promise<ReadStore | Store> {
+  return openStore(path, options, systemEnv)
+}
+
+/** The same with everything outside of the engine passed in. */
+export async function openStore(
+  path: string,
+  options: OpenOptions & { mode?: 'read' | 'write' },
+  env: Env,
+): Promise<ReadStore | Store> {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw refused('a store is opened by the path of its folder', path, 'Give a folder.')
+  }
+  const { mode = 'write', follow = false, signal } = options
+  if (mode !== 'read' && mode !== 'write') {
+    throw refused('mode is neither read nor write', mode, "It is 'read' or 'write'.")
+  }
+  const resolved = resolveOptions(options)
+  signal?.throwIfAborted()
+  await loadKernels()
+  signal?.throwIfAborted()
+  const paths = pathsOf(path.length > 1 ? path.replace(/\/+$/, '') || '/' : path)
+  const stat = env.vfs.stat(paths.root)
+  if (stat !== undefined && stat.kind !== 'directory') {
+    throw new VarveError(
+      'ERR_ARGUMENT',
+      `${path} is a file`,
+      { file: path },
+      {
+        hint: 'A store is a folder; give another path.',
+      },
+    )
+  }
+  if (mode === 'write') return openWriter(env, paths, resolved) as unknown as Store
+  if (stat === undefined || !manifestExists(env.vfs, paths.root)) throw noStore(path)
+  return new ReaderStore(env, paths, resolved.logger, follow) as unknown as ReadStore
+}
+
+function noStore(path: string): VarveError {
+  return new VarveError(
+    'ERR_NOT_FOUND',
+    `there is no store at ${path}`,
+    { file: path },
+    {
+      hint: 'Open it for writing once to create it, or check the path.',
+    },
+  )
+}
+
+function openWriter(env: Env, paths: Paths, options: Options): WriterStore {
+  env.vfs.makeDirectory(paths.root)
+  const lock = takeLock(env, paths)
+  let manifest: Manifest | undefined
+  try {
+    const startMs = env.clock.monotonicMs()
+    manifest = openManifest(env, paths, options)
+    const { engine, recovery } = openEngine(env, paths, options, manifest)
+    collect(engine)
+    const elapsedMs = env.clock.monotonicMs() - startMs
+    return new WriterStore(engine, lock, { ...recovery, elapsedMs })
+  } catch (error) {
+    manifest?.close()
+    lock.release()
+    throw error
+  }
+}
+
+function takeLock({ vfs }: Env, paths: Paths): VfsLock {
+  const taken = vfs.lock(paths.lock)
+  if ('lock' in taken) return taken.lock
+  const { pid } = taken.holder
+  throw new VarveError(
+    'ERR_LOCKED',
+    `another process writes to ${paths.root}${pid === undefined ? '' : ` (pid ${pid})`}`,
+    { file: paths.root, pid },
+    { hint: "Close it there, or open with mode: 'read'." },
+  )
+}
+
+function openManifest(env: Env, paths: Paths, { logger }: Options): Manifest {
+  const manifestEnv = { vfs: env.vfs, logger }
+  const manifest = manifestExists(env.vfs, paths.root)
+    ? Manifest.open(manifestEnv, paths.root)
+    : Manifest.create(manifestEnv, paths.root, {
+        storeId: env.random.bytes(16),
+        createdAt: env.clock.now(),
+      })
+  for (const directory of [paths.wal, paths.segments, paths.packs]) {
+    env.vfs.makeDirectory(directory)
+    // A file that a crash left behind keeps its number: a new one of that number could not be created.
+    for (const name of env.vfs.list(directory)) {
+      const fileNumber = fileNumberOf(name.replace(/\.draft$/, ''))
+      if (fileNumber !== undefined) manifest.noteFileNumber(fileNumber)
+    }
+  }
+  return manifest
+}
+
+function openEngine(
+  env: Env,
+  paths: Paths,
+  options: Options,
+  manifest: Manifest,
+): { engine: Engine; recovery: RecoveryReport } {
+  const { logger, isSalvage } = options
+  const { state } = manifest
+  const catalog = new Catalog(state)
+  const replay = new Replay({ catalog, state, lsnEnd: undefined })
+  const read = readLogs(env, paths, state, replay, { upTo: 'all', isSalvage })
+  manifest.requireEdit(read.manifestEdit)
+  const torn = read.last?.summary.torn
+  const quarantined = torn === undefined ? [] : [quarantineTorn(env, paths, torn, logger)]
+  const epoch = state.epoch + 1
+  const log = openLog(env, paths, options, manifest, epoch, read)
+  const engine = new Engine({
+    env,
+    paths,
+    logger,
+    manifest,
+    catalog,
+    runs: new RunCache(env.vfs, paths),
+    log,
+    epochFirstLsn: BigInt(epoch) * lsnEpochRows,
+  })
+  const recovery: RecoveryReport = {
+    replayedRows: replay.rows,
+    tornBytes: torn?.bytes ?? 0,
+    quarantined,
+    acknowledgementUnknown: read.last?.summary.acknowledgementUnknown ?? false,
+    elapsedMs: 0,
+  }
+  return { engine, recovery }
+}
+
+/** Starts the log of this epoch. The edit that names its file also says where the file before it ends. */
+function openLog(
+  env: Env,
+  paths: Paths,
+  options: Options,
+  manifest: Manifest,
+  epoch: number,
+  read: LogsRead,
+): LogWriter | undefined {
+  const previous = previousOf(paths, read)
+  if (options.durability === 'memory') {
+    manifest.commit([{ type: 'epochStarted', epoch }, ...endOf(previous)])
+    return undefined
+  }
+  const mode: LogMode = options.durability
+  const onNewFile = (file: NewLogFile): void => {
+    const changes: Change[] = []
+    if (manifest.state.epoch < file.epoch) changes.push({ type: 'epochStarted', epoch: file.epoch })
+    const { endOfPrevious } = file
+    if (endOfPrevious !== undefined) {
+      const { offset, lsnEnd, hash } = endOfPrevious.place
+      const end = { endOffset: offset, lsnEnd, lastHash: hash }
+      changes.push({ type: 'logEnded', fileNumber: endOfPrevious.number, end })
+    }
+    if (manifest.state.logs.get(file.number) === undefined) {
+      const log = { fileNumber: file.number, epoch: file.epoch, firstLsn: file.firstLsn }
+      changes.push({ type: 'logAdded', log })
+    }
+    manifest.commit(changes)
+  }
+  return createLog(
+    { vfs: env.vfs, clock: env.clock, scheduler: env.scheduler, logger: options.logger },
+    {
+      mode,
+      epoch,
+      storeId: manifest.state.storeId,
+      nextFile: () => {
+        const number = manifest.allocateFileNumber()
+        return { number, path: paths.log(number) }
+      },
+      onNewFile,
+      manifestEdit: () => manifest.state.editNumber,
+      ...(previous === undefined ? {} : { previous }),
+      ...(options.groupDelayMs === undefined ? {} : { groupDelayMs: options.groupDelayMs }),
+    },
+  )
+}
+
+function endOf(previous: PreviousLog | undefined): Change[] {
+  if (previous === undefined) return []
+  const { offset, lsnEnd, hash } = previous.synced
+  const end = { endOffset: offset, lsnEnd, lastHash: hash }
+  return [{ type: 'logEnded', fileNumber: previous.number, end }]
+}

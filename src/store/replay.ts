@@ -1,0 +1,91 @@
+// Rows of the log into the head: at open, in readers, and for snapshots that hold rows which were not sealed yet.
+import { VarveError, assert } from '#base'
+import type { ColumnData } from '#batch'
+import { decodeChanges } from '#manifest'
+import type { ManifestState } from '#manifest'
+import { readColumn, readRowsEntry, rowsEntryType, unknownEntry } from '#wal'
+import type { LogEntry, RowsEntry } from '#wal'
+import type { Catalog, SeriesRuntime } from './catalog.ts'
+
+export interface ReplayOptions {
+  readonly catalog: Catalog
+  /** Rows at or below a series' sealedLsn stand in runs. */
+  readonly state: ManifestState
+  /** Rows from this lsn on are passed over. */
+  readonly lsnEnd: bigint | undefined
+}
+
+/** Takes the entries of log files, in order of lsn. */
+export class Replay {
+  readonly #options: ReplayOptions
+  #epoch = -1n
+  rows = 0
+
+  constructor(options: ReplayOptions) {
+    this.#options = options
+  }
+
+  /** @throws {VarveError} ERR_CORRUPT, ERR_VERSION */
+  take(entry: LogEntry, file: string): void {
+    const { lsnEnd } = this.#options
+    if (lsnEnd !== undefined && entry.lsnFirst >= lsnEnd) return
+    if (entry.type !== rowsEntryType) throw unknownEntry(entry.type, file, entry.offset)
+    const place = { file, offset: entry.offset }
+    const { catalog, state } = this.#options
+    const rows = readRowsEntry(entry.bytes, place)
+    if (rows.definition !== undefined) catalog.learn(decodeChanges(rows.definition, place), place)
+    const runtime = catalog.byId(rows.seriesId)
+    if (runtime === undefined) {
+      throw new VarveError('ERR_CORRUPT', `the log has rows of an unknown series`, {
+        ...place,
+        series: rows.seriesId,
+      })
+    }
+    this.#noteEpoch(entry.lsnFirst)
+    const sealedLsn = state.series.get(runtime.id)?.sealedLsn ?? 0n
+    const lsnLast = entry.lsnFirst + BigInt(entry.rowCount) - 1n
+    noteProducer(runtime, rows, lsnLast)
+    if (lsnLast <= sealedLsn) return
+    assert(entry.lsnFirst > sealedLsn, 'replay: a seal takes whole appends')
+    this.#fill(runtime, rows, entry)
+    this.rows += entry.rowCount
+  }
+
+  /** A chunk holds rows of one epoch. */
+  #noteEpoch(lsn: bigint): void {
+    const epoch = lsn >> 40n
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    for (const runtime of this.#options.catalog.all()) runtime.head.freeze()
+  }
+
+  #fill(runtime: SeriesRuntime, rows: RowsEntry, entry: LogEntry): void {
+    const { head } = runtime
+    const { specs } = head.rules
+    const filling = head.reserve(entry.rowCount)
+    const { chunk, at } = filling
+    const seen = new Set<number>()
+    for (let index = 0; index < rows.columnCount; index += 1) {
+      const id = readColumn(rows.reader, entry.rowCount, at, (columnId): ColumnData | undefined => {
+        const spec = specs.find((candidate) => candidate.id === columnId)
+        return spec === undefined ? undefined : chunk.column(spec)
+      })
+      seen.add(id)
+    }
+    rows.reader.expectEnd()
+    if (!seen.has(0)) throw rows.reader.corrupt('an entry without times')
+    for (const spec of specs) {
+      if (!seen.has(spec.id)) chunk.clear(spec, at, at + entry.rowCount)
+    }
+    head.commit(filling, entry.rowCount, entry.lsnFirst)
+  }
+}
+
+function noteProducer(runtime: SeriesRuntime, rows: RowsEntry, lsn: bigint): void {
+  if (rows.producer === undefined) return
+  const { id, sequence } = rows.producer
+  const known = runtime.producers.get(id)
+  if (known !== undefined && known.sequence >= sequence) return
+  runtime.producers.set(id, { sequence, lsn })
+  runtime.producersChanged.add(id)
+}

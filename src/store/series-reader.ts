@@ -1,0 +1,198 @@
+// A handle on one series for reading, over whatever view its owner stands on.
+import { VarveError } from '#base'
+import type { Scheduler } from '#base'
+import type { RowRules } from '#head'
+import {
+  RowBatch,
+  chooseSpecs,
+  countRows,
+  handleSpecs,
+  inTurns,
+  readLast,
+  readRange,
+  resolveBatchRows,
+  resolveQuery,
+  scanBatches,
+} from '#query'
+import type { RangeQuery, RowsWanted, SeriesSources } from '#query'
+import { barEnd, int64Max, int64Min, parseTime, parseTimeframe, systemSpecs } from '#schema'
+import type { ColumnSpec, Kind, SeriesKey, TimeInput } from '#schema'
+import type { SeriesInfo } from './contract.ts'
+import { infoOf } from './info.ts'
+import { sourcesOf } from './view.ts'
+import type { View } from './view.ts'
+
+/** What a handle needs of the store, snapshot or reader it belongs to. */
+export interface ViewOwner {
+  readonly scheduler: Scheduler
+  /** The state to read now. @throws {VarveError} ERR_CLOSED */
+  view(): View
+  /** Keeps the files of the view on disk until the returned function is called. */
+  pin(view: View): () => void
+}
+
+/** Column specs are looked up again only when the stored kind has changed. */
+interface SpecsCache {
+  readonly rules: RowRules
+  readonly specs: readonly ColumnSpec[]
+}
+
+interface Prepared {
+  readonly view: View
+  readonly sources: SeriesSources | undefined
+  readonly specs: readonly ColumnSpec[]
+}
+
+export class SeriesReader {
+  readonly kind: Kind
+  readonly key: SeriesKey
+  readonly #owner: ViewOwner
+  #cache: SpecsCache | undefined
+
+  constructor(owner: ViewOwner, kind: Kind, key: SeriesKey) {
+    this.#owner = owner
+    this.kind = kind
+    this.key = key
+  }
+
+  get info(): SeriesInfo {
+    return infoOf(this.#owner.view(), this.key)
+  }
+
+  /** Columns of the handle's kind as specs of the stored kind. */
+  protected specsFor(rules: RowRules): readonly ColumnSpec[] {
+    if (this.#cache?.rules !== rules) {
+      this.#cache = { rules, specs: handleSpecs(this.kind, rules.specs) }
+    }
+    return this.#cache.specs
+  }
+
+  #emptySpecs(): readonly ColumnSpec[] {
+    return handleSpecs(this.kind, systemSpecs)
+  }
+
+  #prepare(query: RangeQuery, wanted: RowsWanted): Prepared {
+    const view = this.#owner.view()
+    const sources = sourcesOf(view, this.key, wanted.from, wanted.to)
+    const all = sources === undefined ? this.#emptySpecs() : this.specsFor(sources.rules)
+    return { view, sources, specs: chooseSpecs(all, query.columns, this.kind.name) }
+  }
+
+  range(query: RangeQuery = {}): RowBatch {
+    const wanted = resolveQuery(query)
+    const { sources, specs } = this.#prepare(query, wanted)
+    return sources === undefined ? emptyBatch(specs) : readRange(sources, specs, wanted)
+  }
+
+  scan(
+    query: RangeQuery & { batchRows?: number; signal?: AbortSignal } = {},
+  ): Iterable<RowBatch> & AsyncIterable<RowBatch> {
+    const wanted = resolveQuery(query)
+    const batchRows = resolveBatchRows(query.batchRows)
+    const owner = this.#owner
+    const prepare = (): Prepared => this.#prepare(query, wanted)
+    prepare() // so that a wrong column is told now and not at the first batch
+    function* batches(): Generator<RowBatch> {
+      const { view, sources, specs } = prepare()
+      if (sources === undefined) return
+      const release = owner.pin(view)
+      try {
+        yield* scanBatches(sources, specs, wanted, batchRows, query.signal)
+      } finally {
+        release()
+      }
+    }
+    return {
+      [Symbol.iterator]: batches,
+      [Symbol.asyncIterator]: () => inTurns(batches(), owner.scheduler),
+    }
+  }
+
+  latest(): Record<string, unknown> | undefined {
+    return this.lastBefore(int64Max + 1n)
+  }
+
+  /** The last row with a time before `before`. */
+  protected lastBefore(before: bigint): Record<string, unknown> | undefined {
+    const view = this.#owner.view()
+    const sources = sourcesOf(view, this.key, int64Min, before)
+    if (sources === undefined) return undefined
+    const batch = readLast(newestOnly(sources), this.specsFor(sources.rules), before)
+    return batch.rowCount === 0 ? undefined : (batch.row(0) as Record<string, unknown>)
+  }
+
+  latestRows(count: number): RowBatch {
+    return this.range({ last: count })
+  }
+
+  at(time: TimeInput, options: { closed?: boolean } = {}): Record<string, unknown> | undefined {
+    const ns = parseTime(time)
+    if (options.closed !== true || this.key.timeframe === undefined) {
+      return this.lastBefore(ns + 1n)
+    }
+    return this.#lastClosed(ns)
+  }
+
+  /** The last bar whose end is at or before `ns`. */
+  #lastClosed(ns: bigint): Record<string, unknown> | undefined {
+    const width = parseTimeframe(this.key.timeframe!)
+    let before = ns + 1n
+    for (;;) {
+      const row = this.lastBefore(before)
+      if (row === undefined) return undefined
+      const open = row['time'] as bigint
+      if (barEnd(open, width) <= ns) return row
+      before = open
+    }
+  }
+
+  count(query: { from?: TimeInput; to?: TimeInput } = {}): number {
+    const { from, to } = resolveQuery(query)
+    const sources = sourcesOf(this.#owner.view(), this.key, from, to)
+    return sources === undefined ? 0 : countRows(sources, from, to)
+  }
+}
+
+function emptyBatch(specs: readonly ColumnSpec[]): RowBatch {
+  const wanted = resolveQuery({ limit: 0 })
+  return readRange({ sources: [], rules: noRules }, specs, wanted)
+}
+
+const noRules: RowRules = {
+  kind: {
+    kindId: 0,
+    schemaId: 0,
+    name: '',
+    version: 1,
+    timeframed: false,
+    columns: [],
+    order: [],
+    identity: [],
+    duplicates: 'keep',
+  },
+  partitionWidth: 'day',
+  specs: systemSpecs,
+  order: [],
+  duplicates: undefined,
+  place: undefined,
+}
+
+/** Of the sources only those that can hold the last row, or rows that merge with it: planning a question about one row
+ *  over thousands of runs would cost more than the answer. */
+function newestOnly({ sources, rules }: SeriesSources): SeriesSources {
+  if (rules.duplicates !== undefined && !rules.duplicates.hasTime) return { sources, rules }
+  let newest = sources[0]
+  for (const source of sources) {
+    if (source.rowCount > 0 && (newest === undefined || newest.timeMax < source.timeMax)) {
+      newest = source
+    }
+  }
+  if (newest === undefined) return { sources, rules }
+  const from = newest.timeMin
+  return { sources: sources.filter((source) => source.timeMax >= from), rules }
+}
+
+/** Reads are refused once the owner is closed. */
+export function closedError(what: string): VarveError {
+  return new VarveError('ERR_CLOSED', `the ${what} is closed`, {}, { hint: 'Open it again.' })
+}
