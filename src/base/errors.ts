@@ -34,7 +34,8 @@ export interface VarveErrorOptions {
   readonly retryable?: boolean
 }
 
-/** The one error class. Match by `code`; `details` holds the place: file, offset, series, row, column, expected, actual. */
+/** The one error class. Match by `code`; `details` holds the place: file, offset, series, row, column, expected,
+ * actual. */
 export class VarveError extends Error {
   override readonly name = 'VarveError'
   readonly code: ErrorCode

@@ -27,6 +27,8 @@ export const limits = {
   groupDelayMs: 5,
   /** Rows in memory, all series, at which the head is sealed. */
   headBytesMax: 64 << 20,
+  /** Rows in memory worth a seal at close; fewer stay in the log. */
+  closeSealBytesMin: 1 << 20,
   manifestRotateBytes: 4 << 20,
   openFilesMax: 128,
   /** LZ4 never grows a block by more than this; also the bound on what a stored page may claim. */

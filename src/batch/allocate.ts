@@ -12,7 +12,8 @@ export interface AllocateOptions {
   readonly bytesExpected?: number
 }
 
-/** A column with room for `rowCount` rows. Values are zero (present: 1), which is not absent: fill what you allocate. */
+/** A column with room for `rowCount` rows. Values are zero (present: 1), which is not absent: fill what you
+ * allocate. */
 export function allocateColumn(
   physical: Physical,
   rowCount: number,

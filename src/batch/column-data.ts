@@ -11,7 +11,8 @@
 //
 // Whether the absent value means absent depends on the column: a required f64 may hold any NaN, an optional one says
 // absent with it. `present` has one byte a row (1 present, 0 absent) and exists only for i32, u8 and bytes columns, and
-// there only when they are optional. Arrays may be longer than the rows in use; whoever holds the column knows how many.
+// there only when they are optional. Arrays may be longer than the rows in use; whoever holds the column knows how
+// many.
 
 export type Physical = 'f64' | 'i64' | 'i32' | 'u8' | 'code' | 'bytes'
 

@@ -3,7 +3,8 @@ import { assertNever } from '#base'
 import { absentCode, absentInt64 } from './column-data.ts'
 import type { ColumnData } from './column-data.ts'
 
-/** Bits a row, lowest first, 1 = present, for rows [from, end) of an optional column; undefined where all are present. */
+/** Bits a row, lowest first, 1 = present, for rows [from, end) of an optional column; undefined where all are
+ * present. */
 export function validityBits(
   column: ColumnData,
   from: number,

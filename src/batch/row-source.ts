@@ -1,5 +1,6 @@
 // Anything that holds rows of one series and can decode a slice of them: a run of a segment, a chunk of the head, the
-// merged rows of several such. What reads are planned over. A source is in read order and holds no duplicates in itself.
+// merged rows of several such. What reads are planned over. A source is in read order and holds no duplicates in
+// itself.
 import type { ColumnData } from './column-data.ts'
 
 /** `Spec` names a column; sources agree on what that is. */

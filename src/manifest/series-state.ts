@@ -40,6 +40,9 @@ export function keyOfSeries(kindId: number, symbol: string, timeframe: string): 
   return `${kindId}/${timeframe}/${symbol}`
 }
 
+const noProducers: ReadonlyMap<string, ProducerState> = new Map()
+const noLeaves: ReadonlyMap<bigint, LeafEntry> = new Map()
+
 export function newSeries(entry: SeriesEntry): SeriesState {
   const { seriesId, kindId, symbol, timeframe, partitionWidth } = entry
   return {
@@ -54,8 +57,8 @@ export function newSeries(entry: SeriesEntry): SeriesState {
     rows: 0,
     storedBytes: 0,
     plainBytes: 0,
-    producers: new Map(),
-    leaves: new Map(),
+    producers: noProducers,
+    leaves: noLeaves,
     lastRow: undefined,
   }
 }
@@ -75,8 +78,8 @@ export interface SeriesChanges {
   readonly runsAdded: RunEntry[]
   readonly runsDropped: RunName[]
   /** undefined: dropped. */
-  readonly producers: Map<string, ProducerState | undefined>
-  readonly leaves: Map<bigint, LeafEntry | undefined>
+  producers: Map<string, ProducerState | undefined> | undefined
+  leaves: Map<bigint, LeafEntry | undefined> | undefined
   lastRow: Uint8Array | undefined
 }
 
@@ -86,8 +89,8 @@ export function noChanges(before: SeriesState): SeriesChanges {
     sealedLsn: undefined,
     runsAdded: [],
     runsDropped: [],
-    producers: new Map(),
-    leaves: new Map(),
+    producers: undefined,
+    leaves: undefined,
     lastRow: undefined,
   }
 }
@@ -154,6 +157,11 @@ function checkOverlaps(runs: readonly RunEntry[], refuse: Refuse): void {
   }
 }
 
+function hasTwice(runs: readonly RunEntry[]): boolean {
+  if (runs.length === 1) return false
+  return new Set(runs.map((run) => `${run.fileNumber}/${run.runIndex}`)).size !== runs.length
+}
+
 function changedRuns(changes: SeriesChanges, refuse: Refuse): readonly RunEntry[] {
   const { before, runsAdded, runsDropped } = changes
   let runs = before.runs
@@ -168,8 +176,7 @@ function changedRuns(changes: SeriesChanges, refuse: Refuse): readonly RunEntry[
   if (runsAdded.length > 0) {
     let news = runsAdded.length
     findRuns(runs, runsAdded, () => (news -= 1))
-    const names = new Set(runsAdded.map((run) => `${run.fileNumber}/${run.runIndex}`))
-    if (news !== 0 || names.size !== runsAdded.length) refuse('a run is added twice')
+    if (news !== 0 || hasTwice(runsAdded)) refuse('a run is added twice')
     runs = mergeRuns(runs, runsAdded)
     checkOverlaps(runs, refuse)
   }
@@ -184,7 +191,7 @@ function changedLeaves(
   const leaves = new Map(before.leaves)
   for (const run of changes.runsAdded) leaves.delete(run.partition)
   for (const run of runsDropped) leaves.delete(run.partition)
-  for (const [partition, leaf] of changes.leaves) {
+  for (const [partition, leaf] of changes.leaves ?? []) {
     if (leaf === undefined) leaves.delete(partition)
     else leaves.set(partition, leaf)
   }
@@ -193,15 +200,27 @@ function changedLeaves(
 
 function changedProducers(
   before: ReadonlyMap<string, ProducerState>,
-  changes: ReadonlyMap<string, ProducerState | undefined>,
+  changes: ReadonlyMap<string, ProducerState | undefined> | undefined,
 ): ReadonlyMap<string, ProducerState> {
-  if (changes.size === 0) return before
+  if (changes === undefined) return before
   const producers = new Map(before)
   for (const [producerId, producer] of changes) {
     if (producer === undefined) producers.delete(producerId)
     else producers.set(producerId, producer)
   }
   return producers
+}
+
+/** Runs of `before` that are not in `after`. */
+function runsGone(
+  before: readonly RunEntry[],
+  after: readonly RunEntry[],
+  added: readonly RunEntry[],
+): RunEntry[] {
+  const kept = new Set(after)
+  // The entry of a dropped run may be added again by reference.
+  for (const run of added) kept.delete(run)
+  return before.filter((run) => !kept.has(run))
 }
 
 export interface ChangedSeries {
@@ -213,7 +232,8 @@ export interface ChangedSeries {
 export function changeSeries(changes: SeriesChanges, refuse: Refuse): ChangedSeries {
   const { before } = changes
   const runs = changedRuns(changes, refuse)
-  const runsDropped = findRuns(before.runs, changes.runsDropped, () => undefined)
+  const noneDropped = changes.runsDropped.length === 0
+  const runsDropped = noneDropped ? [] : runsGone(before.runs, runs, changes.runsAdded)
   let { rows, storedBytes, plainBytes } = before
   for (const run of runsDropped) {
     rows -= run.rowCount
@@ -225,7 +245,9 @@ export function changeSeries(changes: SeriesChanges, refuse: Refuse): ChangedSer
     storedBytes += run.dataBytes + run.footerBytes
     plainBytes += run.plainBytes
   }
-  const sameLeaves = runs === before.runs && changes.leaves.size === 0
+  // Most series have no leaf of a partition that changes: an edit over many series makes no maps.
+  const sameLeaves =
+    changes.leaves === undefined && (runs === before.runs || before.leaves.size === 0)
   const series: SeriesState = {
     ...before,
     sealedLsn: changes.sealedLsn ?? before.sealedLsn,

@@ -242,22 +242,22 @@ function applySeriesChange(draft: Draft, change: SeriesChange): void {
       return
     case 'producerAdvanced': {
       const { producerId, sequence, lsn } = change
-      const before = series.producers.get(producerId) ?? series.before.producers.get(producerId)
+      const before = series.producers?.get(producerId) ?? series.before.producers.get(producerId)
       if (before !== undefined && sequence < before.sequence && !draft.mayFall) {
         draft.refuse('the sequence of a producer falls', { seriesId: change.seriesId, producerId })
       }
-      series.producers.set(producerId, { sequence, lsn })
+      series.producers = (series.producers ?? new Map()).set(producerId, { sequence, lsn })
       return
     }
     case 'producerDropped':
       if (!series.before.producers.has(change.producerId)) draft.refuse('no such producer to drop')
-      series.producers.set(change.producerId, undefined)
+      series.producers = (series.producers ?? new Map()).set(change.producerId, undefined)
       return
     case 'leafKnown':
-      series.leaves.set(change.leaf.partition, change.leaf)
+      series.leaves = (series.leaves ?? new Map()).set(change.leaf.partition, change.leaf)
       return
     case 'leafDropped':
-      series.leaves.set(change.partition, undefined)
+      series.leaves = (series.leaves ?? new Map()).set(change.partition, undefined)
       return
     case 'lastRow':
       series.lastRow = change.bytes
@@ -338,21 +338,24 @@ function addFile(draft: Draft, file: FileEntry): void {
 }
 
 function addRun(draft: Draft, run: RunEntry): void {
-  const { seriesId, fileNumber, runIndex } = run
-  const details = { seriesId, fileNumber, runIndex }
-  const changes = changesOf(draft, seriesId)
-  const file = draft.files.get(fileNumber)
-  if (file === undefined) return draft.refuse('a run in no file', details)
+  const changes = changesOf(draft, run.seriesId)
+  const file = draft.files.get(run.fileNumber)
+  if (file === undefined) return refuseRun(draft, run, 'a run in no file')
   if (draft.fields.schemas.get(run.schemaId)?.kindId !== changes.before.kindId) {
-    draft.refuse('a run of no schema of its kind', details)
+    refuseRun(draft, run, 'a run of no schema of its kind')
   }
   if (run.rowCount < 1 || run.timeMin > run.timeMax || run.lsnFirst > run.lsnLast) {
-    draft.refuse('a run of nothing', details)
+    refuseRun(draft, run, 'a run of nothing')
   }
   if (run.footerOffset + run.footerBytes > file.bytes || run.dataBytes > file.bytes) {
-    draft.refuse('a run reaches past its file', details)
+    refuseRun(draft, run, 'a run reaches past its file')
   }
   changes.runsAdded.push(run)
+}
+
+function refuseRun(draft: Draft, run: RunEntry, message: string): never {
+  const { seriesId, fileNumber, runIndex } = run
+  return draft.refuse(message, { seriesId, fileNumber, runIndex })
 }
 
 function countBytes(draft: Draft, change: Extract<Change, { type: 'bytesCounted' }>): void {

@@ -1,5 +1,5 @@
-// Rows of sources that overlap in time, brought into read order with duplicates resolved. The sources' rows are laid one
-// behind the other in arrival order; a stable merge by time and order columns then gives the read order.
+// Rows of sources that overlap in time, brought into read order with duplicates resolved. The sources' rows are laid
+// one behind the other in arrival order; a stable merge by time and order columns then gives the read order.
 import { assert } from '#base'
 import { allocateColumn, gatherRows, readOrder, resolveDuplicates } from '#batch'
 import type { ColumnData, DuplicateRule, I64Data, OrderKeys, RowSource } from '#batch'

@@ -197,8 +197,8 @@ export interface Ack {
 }
 
 export interface AppendOptions {
-  /** Rising sequences of one writer of this series; one at or below the highest accepted is a duplicate and adds nothing,
-   *  also across restarts. */
+  /** Rising sequences of one writer of this series; one at or below the highest accepted is a duplicate and adds
+   *  nothing, also across restarts. */
   producer?: { id: string; sequence: number | bigint }
 }
 
@@ -206,8 +206,8 @@ export interface ReadSeries<K> {
   readonly info: SeriesInfo
   /** Decoded rows in order of (time, the kind's order, arrival). Synchronous; the arrays are yours. */
   range<const N extends ColumnName<K> = ColumnName<K>>(query?: RangeQuery<N>): Batch<K, N>
-  /** The same, a batch at a time in bounded memory; a batch's arrays are views, valid until the next one. Stopping early
-   *  releases everything. */
+  /** The same, a batch at a time in bounded memory; a batch's arrays are views, valid until the next one. Stopping
+   *  early releases everything. */
   scan<const N extends ColumnName<K> = ColumnName<K>>(
     query?: RangeQuery<N> & { batchRows?: number; signal?: AbortSignal },
   ): Iterable<Batch<K, N>> & AsyncIterable<Batch<K, N>>
@@ -225,4 +225,6 @@ export interface Series<K> extends ReadSeries<K> {
    *  column. Visible to this store's reads when the call returns.
    *  @throws {VarveError} ERR_SCHEMA, ERR_ARGUMENT, ERR_CLOSED; ERR_IO, ERR_DISK_FULL, ERR_OVERLOADED (retryable) */
   append(rows: RowInput<K> | readonly RowInput<K>[] | ColumnsInput<K>, options?: AppendOptions): Ack
+  /** The highest sequence accepted of a producer of this series; undefined where there was none. */
+  accepted(producerId: string): bigint | undefined
 }

@@ -52,8 +52,8 @@ function resolveOptions(options: OpenOptions): Options {
   return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger }
 }
 
-/** Opens a store, creating it where there is none (not in read mode: ERR_NOT_FOUND). One writer at a time: a second gets
- *  ERR_LOCKED with the holder's pid. Readers take no lock, see what is durable, and never block the writer. */
+/** Opens a store, creating it where there is none (not in read mode: ERR_NOT_FOUND). One writer at a time: a second
+ *  gets ERR_LOCKED with the holder's pid. Readers take no lock, see what is durable, and never block the writer. */
 export function open(path: string, options: OpenOptions & { mode: 'read' }): Promise<ReadStore>
 export function open(path: string, options?: OpenOptions & { mode?: 'write' }): Promise<Store>
 export function open(

@@ -44,7 +44,8 @@ export function readLogs(
         {
           fileNumber: log.fileNumber,
           storeId: state.storeId,
-          upTo: options.upTo,
+          // Where a file has ended, the manifest vouches for all of it.
+          upTo: log.end === undefined ? options.upTo : 'all',
           isSalvage: options.isSalvage,
           ...(log.end === undefined
             ? {}

@@ -1,0 +1,246 @@
+// The command line's grammar: commands, options, help. What they do is in the files beside this
+// one.
+import { VarveError } from '#base'
+import { Command, CommanderError, Option } from 'commander'
+import type { Engine } from './engine.ts'
+import { importCommand } from './import-command.ts'
+import type { ImportArguments } from './import-command.ts'
+import type { Output } from './output.ts'
+import { latestCommand, queryCommand } from './query-command.ts'
+import type { LatestWords, QueryWords } from './query-command.ts'
+import {
+  compactCommand,
+  listCommand,
+  sealCommand,
+  snapshotCommand,
+  snapshotListCommand,
+  statsCommand,
+  verifyCommand,
+} from './store-commands.ts'
+import type { JsonWord, SnapshotAction } from './store-commands.ts'
+
+/** 0 done, 1 it failed, 2 wrong usage. */
+export type ExitCode = 0 | 1 | 2
+
+interface Context {
+  readonly engine: Engine
+  readonly output: Output
+  fail(): void
+}
+
+function many(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+function withExample(command: Command, ...lines: readonly string[]): Command {
+  const examples = lines.map((line) => `  $ varve ${line}`).join('\n')
+  return command
+    .option('--json', 'one JSON document on standard output')
+    .addHelpText('after', `\nExample${lines.length === 1 ? '' : 's'}:\n${examples}`)
+}
+
+function addImport(program: Command, { engine, output }: Context): void {
+  const command = program
+    .command('import')
+    .description('CSV files, plain or gzip, into a series; the same content adds nothing twice')
+    .argument('<dir>', 'the store; made where there is none')
+    .argument('<series>', 'kind/symbol, bar/symbol/timeframe, or kind/* with --symbol')
+    .argument('<files...>', 'CSV or CSV.gz')
+    .option('--map <column=csvColumn,...>', 'sources, also patterns: bidPrice*=bid_px_*', many)
+    .option('--time <column>', 'CSV column of the event time (default: found, and said which)')
+    .option('--unit <column=unit>', 'unit of an epoch column: ns, us, ms or s', many)
+    .option('--time-zone <zone>', 'zone of times that name none: America/New_York, UTC, ...')
+    .option('--time-format <format>', 'yyyy MM dd HH hh mm ss SSS a, all else literal')
+    .option('--skip-lines <n>', 'lines before the header')
+    .option('--set <column=value>', 'the same value in every row', many)
+    .option('--values <column:csv=value,...>', 'other texts: side:0=buy,1=sell', many)
+    .option('--absent <column=value>', 'a value that means none: bid=0', many)
+    .option('--symbol <column>', 'with kind/*: CSV column that names the symbol')
+    .addOption(
+      new Option('--bad <what>', 'stop at the first bad row, or list bad rows and go on')
+        .choices(['stop', 'list'])
+        .default('stop'),
+    )
+    .option('--kind <file>', "a kind of one's own, as JSON")
+    .addOption(
+      new Option('--durability <mode>', 'when rows are safe').choices([
+        'sync',
+        'group',
+        'os',
+        'memory',
+      ]),
+    )
+    .action((dir: string, series: string, files: string[], words: ImportArguments) =>
+      importCommand(engine, output, dir, series, files, words),
+    )
+  withExample(
+    command,
+    'import ./store trade/SPY spy_trades.csv.gz',
+    "import ./store bar/BTC%2FUSD/1h btc.csv --time-format 'yyyy-MM-dd hh-a' --time-zone UTC",
+  )
+}
+
+function addReading(program: Command, { engine, output, fail }: Context): void {
+  withExample(
+    program
+      .command('ls')
+      .description('series with rows, first, last, bytes')
+      .argument('<dir>')
+      .action((dir: string, words: JsonWord) => listCommand(engine, output, dir, words)),
+    'ls ./store',
+  )
+  withExample(
+    program
+      .command('stats')
+      .description("the store's figures")
+      .argument('<dir>')
+      .action((dir: string, words: JsonWord) => statsCommand(engine, output, dir, words)),
+    'stats ./store --json',
+  )
+  withExample(
+    program
+      .command('query')
+      .description('rows of a series')
+      .argument('<dir>')
+      .argument('<series>')
+      .option('--from <time>', 'first time: ISO 8601 with a zone, a UTC date, or epoch ns')
+      .option('--to <time>', 'time before which it ends')
+      .option('--columns <names>', 'columns, with commas between them')
+      .option('--limit <n>', 'at most n rows')
+      .option('--reverse', 'newest first')
+      .addOption(new Option('--format <format>', 'form').choices(['table', 'csv', 'json']))
+      .option('--snapshot <name>', 'as it was in that snapshot')
+      .action((dir: string, series: string, words: QueryWords) =>
+        queryCommand(engine, output, dir, series, words),
+      ),
+    'query ./store trade/SPY --from 2013-10-07T13:30:00Z --limit 10 --columns price,size',
+  )
+  withExample(
+    program
+      .command('latest')
+      .description('the newest row, or the newest rows')
+      .argument('<dir>')
+      .argument('<series>')
+      .option('--count <n>', 'the last n rows, oldest first')
+      .addOption(new Option('--format <format>', 'form').choices(['table', 'csv', 'json']))
+      .action((dir: string, series: string, words: LatestWords) =>
+        latestCommand(engine, output, dir, series, words),
+      ),
+    'latest ./store trade/SPY --count 5',
+  )
+  withExample(
+    program
+      .command('verify')
+      .description('reads every byte; exit code 1 and the list of damage where there is any')
+      .argument('<dir>')
+      .action(async (dir: string, words: JsonWord) => {
+        if (!(await verifyCommand(engine, output, dir, words))) fail()
+      }),
+    'verify ./store',
+  )
+}
+
+function addWriting(program: Command, { engine, output }: Context): void {
+  withExample(
+    program
+      .command('seal')
+      .description('turns every durable row in memory and log into segments')
+      .argument('<dir>')
+      .action((dir: string, words: JsonWord) => sealCommand(engine, output, dir, words)),
+    'seal ./store',
+  )
+  withExample(
+    program
+      .command('compact')
+      .description('merges segments until nothing is left to do')
+      .argument('<dir>')
+      .action((dir: string, words: JsonWord) => compactCommand(engine, output, dir, words)),
+    'compact ./store',
+  )
+  const snapshot = program
+    .command('snapshot')
+    .description('named states of a store; no data is copied')
+  const actions: readonly (readonly [SnapshotAction, string])[] = [
+    ['create', 'names the state of the store as it is now'],
+    ['drop', 'forgets a snapshot; what only it held is freed'],
+    ['restore', 'makes a snapshot the newest state; what stood before is kept as a snapshot'],
+  ]
+  for (const [action, description] of actions) {
+    withExample(
+      snapshot
+        .command(action)
+        .description(description)
+        .argument('<dir>')
+        .argument('<name>')
+        .action((dir: string, name: string, words: JsonWord) =>
+          snapshotCommand(engine, output, action, dir, name, words),
+        ),
+      `snapshot ${action} ./store before-cleanup`,
+    )
+  }
+  withExample(
+    snapshot
+      .command('ls')
+      .description('the snapshots of a store')
+      .argument('<dir>')
+      .action((dir: string, words: JsonWord) => snapshotListCommand(engine, output, dir, words)),
+    'snapshot ls ./store',
+  )
+  snapshot.addHelpText('after', '\nExample:\n  $ varve snapshot create ./store before-cleanup')
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ')
+}
+
+/** What, where (in the message) and what to do, in one line. */
+function errorLine(error: unknown): string {
+  if (error instanceof VarveError) {
+    const hint = error.hint === undefined ? '' : ` ${error.hint}`
+    const stop = /[.!?]$/.test(error.message) ? '' : '.'
+    return oneLine(`varve: ${error.message}${hint === '' ? '' : stop}${hint} [${error.code}]`)
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return oneLine(`varve: ${message} (this is a bug, or the system's: nothing was known about it)`)
+}
+
+/**
+ * Runs the words of a command line.
+ *
+ * @param words without the program's own name.
+ * @returns the exit code; everything was written.
+ */
+export async function run(
+  words: readonly string[],
+  engine: Engine,
+  output: Output,
+): Promise<ExitCode> {
+  let code: ExitCode = 0
+  const context: Context = {
+    engine,
+    output,
+    fail() {
+      code = 1
+    },
+  }
+  const program = new Command('varve')
+    .description('An embedded, append-only, columnar time-series engine for market data.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      writeErr: (text) => output.note(text),
+      outputError: (text, write) => write(`varve: ${oneLine(text.replace(/^error: /, ''))}\n`),
+    })
+  program.addHelpText('after', '\nExample:\n  $ varve import ./store trade/SPY spy_trades.csv.gz')
+  addImport(program, context)
+  addReading(program, context)
+  addWriting(program, context)
+  try {
+    await program.parseAsync(words, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    output.note(`${errorLine(error)}\n`)
+    return error instanceof VarveError && error.code === 'ERR_ARGUMENT' ? 2 : 1
+  }
+  return code
+}

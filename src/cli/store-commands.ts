@@ -1,0 +1,233 @@
+// Commands about a whole store: ls, stats, seal, compact, verify, snapshot.
+import { VarveError, systemClock } from '#base'
+import { seriesName } from '#schema'
+import cliProgress from 'cli-progress'
+import type { Engine, ReadableStore, WritableStore } from './engine.ts'
+import { bytesText, countText, jsonText, paint, printFacts, printTable } from './output.ts'
+import type { Output } from './output.ts'
+
+export interface JsonWord {
+  readonly json?: boolean
+}
+
+async function reading<Result>(
+  engine: Engine,
+  directory: string,
+  run: (store: ReadableStore) => Promise<Result> | Result,
+): Promise<Result> {
+  const store = await engine.openToRead(directory)
+  try {
+    return await run(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Opens a store that is there: a command that changes one never makes one. */
+async function writing<Result>(
+  engine: Engine,
+  directory: string,
+  run: (store: WritableStore) => Promise<Result>,
+): Promise<Result> {
+  await reading(engine, directory, () => undefined)
+  const store = await engine.openToWrite(directory)
+  try {
+    return await run(store)
+  } finally {
+    await store.close()
+  }
+}
+
+export async function listCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  words: JsonWord,
+): Promise<void> {
+  await reading(engine, directory, (store) => {
+    const list = store.list()
+    if (words.json === true) {
+      output.write(`${jsonText(list)}\n`)
+      return
+    }
+    printTable(
+      output,
+      ['series', 'rows', 'first', 'last', 'bytes'],
+      list.map((info) => [
+        seriesName({ ...info, timeframe: info.timeframe }),
+        { right: `${info.rowsExact ? '' : '<= '}${countText(info.rows)}` },
+        info.first === undefined ? '' : engine.iso(info.first),
+        info.last === undefined ? '' : engine.iso(info.last),
+        { right: bytesText(info.storedBytes) },
+      ]),
+    )
+  })
+}
+
+function factText(name: string, value: unknown): string {
+  if (typeof value !== 'number') return String(value)
+  if (name.toLowerCase().includes('bytes')) return `${bytesText(value)} (${countText(value)})`
+  return Number.isInteger(value) ? countText(value) : value.toFixed(3)
+}
+
+/** 'storedBytes' to 'stored bytes'. */
+function words(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+function printObject(output: Output, value: object): void {
+  printFacts(
+    output,
+    Object.entries(value).map(([name, part]) => [words(name), factText(name, part)]),
+  )
+}
+
+export async function statsCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  { json }: JsonWord,
+): Promise<void> {
+  await reading(engine, directory, (store) => {
+    const stats = store.stats()
+    if (json === true) output.write(`${jsonText(stats)}\n`)
+    else printObject(output, stats)
+  })
+}
+
+export async function sealCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  { json }: JsonWord,
+): Promise<void> {
+  await writing(engine, directory, async (store) => {
+    await store.seal()
+    const stats = store.stats()
+    if (json === true) output.write(`${jsonText(stats)}\n`)
+    else printObject(output, stats)
+  })
+}
+
+export async function compactCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  { json }: JsonWord,
+): Promise<void> {
+  await writing(engine, directory, async (store) => {
+    const start = systemClock.monotonicMs()
+    const report = await store.compact()
+    const seconds = (systemClock.monotonicMs() - start) / 1000
+    if (json === true) output.write(`${jsonText({ ...report, seconds })}\n`)
+    else printObject(output, report)
+  })
+}
+
+/** Runs varve verify; false where there is damage. */
+export async function verifyCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  { json }: JsonWord,
+): Promise<boolean> {
+  return reading(engine, directory, async (store) => {
+    const bar = output.isNoteTerminal
+      ? new cliProgress.SingleBar({
+          format: '{bar} {percentage}%',
+          barsize: 30,
+          clearOnComplete: true,
+        })
+      : undefined
+    bar?.start(1, 0)
+    const report = await store.verify({
+      onProgress({ done, total }) {
+        bar?.setTotal(total)
+        bar?.update(done)
+      },
+    })
+    bar?.stop()
+    if (json === true) {
+      output.write(`${jsonText(report)}\n`)
+      return report.ok
+    }
+    for (const { file, series, block, column, message } of report.damage) {
+      const place = [
+        file,
+        ...(series === undefined ? [] : [series]),
+        ...(block === undefined ? [] : [`block ${block}`]),
+        ...(column === undefined ? [] : [`column ${column}`]),
+      ]
+      output.write(`${paint(output, 'red', 'damage')} ${place.join(', ')}: ${message}\n`)
+    }
+    const size = `${countText(report.files)} files, ${bytesText(report.bytes)}`
+    output.write(
+      report.ok
+        ? `${paint(output, 'green', 'whole')}: ${size}\n`
+        : `${countText(report.damage.length)} places damaged in ${size}\n`,
+    )
+    return report.ok
+  })
+}
+
+export async function snapshotListCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  { json }: JsonWord,
+): Promise<void> {
+  await reading(engine, directory, (store) => {
+    const list = store.snapshots()
+    if (json === true) {
+      output.write(`${jsonText(list)}\n`)
+      return
+    }
+    printTable(
+      output,
+      ['snapshot', 'created', 'rows', 'bytes', 'content hash'],
+      list.map(({ name, createdAt, rows, bytes, contentHash }) => [
+        name,
+        engine.iso(createdAt),
+        { right: countText(rows) },
+        { right: bytesText(bytes) },
+        contentHash,
+      ]),
+    )
+  })
+}
+
+export type SnapshotAction = 'create' | 'drop' | 'restore'
+
+export async function snapshotCommand(
+  engine: Engine,
+  output: Output,
+  action: SnapshotAction,
+  directory: string,
+  name: string,
+  { json }: JsonWord,
+): Promise<void> {
+  await writing(engine, directory, async (store) => {
+    let result: object
+    if (action === 'create') {
+      const info = await store.snapshot(name)
+      result = info
+      if (json !== true) output.write(`${info.name} ${info.contentHash}\n`)
+    } else {
+      if (!store.snapshots().some((info) => info.name === name)) {
+        throw new VarveError(
+          'ERR_NOT_FOUND',
+          `there is no snapshot ${name}`,
+          { actual: name },
+          {
+            hint: 'varve snapshot ls lists what there is.',
+          },
+        )
+      }
+      if (action === 'drop') await store.dropSnapshot(name)
+      else await store.restore(name)
+      result = { name, done: action }
+      if (json !== true) output.write(`${name} ${action === 'drop' ? 'dropped' : 'restored'}\n`)
+    }
+    if (json === true) output.write(`${jsonText(result)}\n`)
+  })
+}
