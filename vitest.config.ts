@@ -16,6 +16,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 60_000,
+    reporters: ['default', './test/support/skip-reporter.ts'],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts', 'native-free/**/*.ts'],
