@@ -3,8 +3,6 @@
 export const limits = {
   /** Rows of one column in a vector. Part of the format. */
   vectorRows: 1024,
-  /** Vectors in a block. Part of the format. */
-  blockVectorsMax: 64,
   /** Rows in a block. Part of the format. */
   blockRowsMax: 64 * 1024,
   symbolBytesMax: 128,
@@ -13,10 +11,8 @@ export const limits = {
   columnsMax: 256,
   producerIdBytesMax: 256,
   snapshotNameBytesMax: 128,
-  /** One text or json value. */
-  textBytesMax: 1 << 20,
-  /** Distinct values of a symbol column in one batch. */
-  dictionaryValuesMax: 1 << 20,
+  /** One text or json value: a block of them must not pass what u32 offsets hold. */
+  textBytesMax: 65_535,
   /** One append call, encoded. */
   appendBytesMax: 64 << 20,
   /** A log record, header included. */
@@ -31,6 +27,4 @@ export const limits = {
   closeSealBytesMin: 1 << 20,
   manifestRotateBytes: 4 << 20,
   openFilesMax: 128,
-  /** LZ4 never grows a block by more than this; also the bound on what a stored page may claim. */
-  pageBytesMax: 16 << 20,
 } as const

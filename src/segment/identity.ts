@@ -15,12 +15,11 @@
 //                    the SHA-256 of the u32 lengths followed by the SHA-256 of the bytes.
 // A column without a present value is left out, so that adding an optional column changes no hash.
 import { ByteWriter, assert, assertNever } from '#base'
-import { absentCode } from '#batch'
+import { absentCode, validityBits } from '#batch'
 import type { BytesData, CodeData, ColumnData } from '#batch'
 import { sha256 } from '#kernel'
 import type { Sha256 } from '#kernel'
 import type { ColumnSpec, ColumnType } from '#schema'
-import { isPresent } from '#batch'
 
 const encoder = new TextEncoder()
 
@@ -49,11 +48,14 @@ class BitDigest {
   #partial = 0
   #partialBits = 0
 
-  add(flags: Uint8Array, rowCount: number): void {
-    const bytes = new Uint8Array((this.#partialBits + rowCount) >> 3)
+  /** The lowest `count` bits of `bits`; all 1 where it is undefined. */
+  add(bits: Uint8Array | undefined, count: number): void {
+    if (this.#partialBits === 0) return this.#addAligned(bits, count)
+    const bytes = new Uint8Array((this.#partialBits + count) >> 3)
     let at = 0
-    for (let row = 0; row < rowCount; row += 1) {
-      this.#partial |= flags[row]! << this.#partialBits
+    for (let index = 0; index < count; index += 1) {
+      const bit = bits === undefined ? 1 : (bits[index >> 3]! >> (index & 7)) & 1
+      this.#partial |= bit << this.#partialBits
       this.#partialBits += 1
       if (this.#partialBits < 8) continue
       bytes[at] = this.#partial
@@ -64,10 +66,33 @@ class BitDigest {
     if (at > 0) this.#hash.update(bytes)
   }
 
+  /** Blocks have a multiple of 8 rows, all but the last: this is the way of nearly all bits. */
+  #addAligned(bits: Uint8Array | undefined, count: number): void {
+    const whole = count >> 3
+    const rest = count & 7
+    if (whole > 0) this.#hash.update(bits?.subarray(0, whole) ?? new Uint8Array(whole).fill(255))
+    const mask = (1 << rest) - 1
+    this.#partial = rest === 0 ? 0 : (bits?.[whole] ?? 255) & mask
+    this.#partialBits = rest
+  }
+
   digest(): Uint8Array {
     if (this.#partialBits > 0) this.#hash.update(Uint8Array.of(this.#partial))
     return this.#hash.digest()
   }
+}
+
+/** How many of the bits are 1. */
+function countBits(bits: Uint8Array): number {
+  let count = 0
+  for (const byte of bits) {
+    for (let rest = byte; rest !== 0; rest &= rest - 1) count += 1
+  }
+  return count
+}
+
+function isSet(bits: Uint8Array | undefined, index: number): boolean {
+  return bits === undefined || ((bits[index >> 3]! >> (index & 7)) & 1) === 1
 }
 
 class ColumnDigest {
@@ -84,41 +109,40 @@ class ColumnDigest {
 
   add(column: ColumnData, from: number, end: number): void {
     const rowCount = end - from
-    const flags = new Uint8Array(rowCount)
-    const present = this.spec.optional ? presentFlags(column, from, end, flags) : rowCount
-    if (present === rowCount) flags.fill(1)
-    this.#presence.add(flags, rowCount)
+    const bits = this.spec.optional ? validityBits(column, from, end) : undefined
+    const present = bits === undefined ? rowCount : countBits(bits)
+    this.#presence.add(bits, rowCount)
     this.presentCount += present
-    if (present > 0) this.#addValues(column, from, end, flags, present)
+    if (present > 0) this.#addValues(column, from, end, bits, present)
   }
 
   #addValues(
     column: ColumnData,
     from: number,
     end: number,
-    flags: Uint8Array,
+    bits: Uint8Array | undefined,
     present: number,
   ): void {
     switch (column.physical) {
       case 'f64':
         this.#values.update(
-          bytesOf(kept(column.values, from, end, flags, present, new Float64Array(present))),
+          bytesOf(kept(column.values, from, end, bits, present, new Float64Array(present))),
         )
         return
       case 'i64':
         this.#values.update(
-          bytesOf(kept(column.values, from, end, flags, present, new BigInt64Array(present))),
+          bytesOf(kept(column.values, from, end, bits, present, new BigInt64Array(present))),
         )
         return
       case 'i32':
       case 'u8':
-        this.#values.update(bytesOf(widened(column.values, from, end, flags, present)))
+        this.#values.update(bytesOf(widened(column.values, from, end, bits, present)))
         return
       case 'code':
         this.#values.update(bytesOf(this.#usesOf(column, from, end, present)))
         return
       case 'bytes':
-        this.#addTexts(column, from, end, flags, present)
+        this.#addTexts(column, from, end, bits, present)
         return
       default:
         assertNever(column)
@@ -149,13 +173,13 @@ class ColumnDigest {
     column: BytesData,
     from: number,
     end: number,
-    flags: Uint8Array,
+    bits: Uint8Array | undefined,
     present: number,
   ): void {
     const lengths = new Uint32Array(present)
     let at = 0
     for (let row = from; row < end; row += 1) {
-      if (flags[row - from] === 0) continue
+      if (!isSet(bits, row - from)) continue
       lengths[at] = column.offsets[row + 1]! - column.offsets[row]!
       at += 1
     }
@@ -185,21 +209,11 @@ class ColumnDigest {
   }
 }
 
-function presentFlags(column: ColumnData, from: number, end: number, flags: Uint8Array): number {
-  let count = 0
-  for (let row = from; row < end; row += 1) {
-    if (!isPresent(column, row)) continue
-    flags[row - from] = 1
-    count += 1
-  }
-  return count
-}
-
 function kept<A extends Float64Array | BigInt64Array>(
   values: A,
   from: number,
   end: number,
-  flags: Uint8Array,
+  bits: Uint8Array | undefined,
   present: number,
   target: A,
 ): A {
@@ -209,7 +223,7 @@ function kept<A extends Float64Array | BigInt64Array>(
   const halves = new Uint32Array(target.buffer, target.byteOffset, present * 2)
   let at = 0
   for (let row = 0; row < end - from; row += 1) {
-    if (flags[row] === 0) continue
+    if (!isSet(bits, row)) continue
     halves[at] = source[row * 2]!
     halves[at + 1] = source[row * 2 + 1]!
     at += 2
@@ -221,13 +235,13 @@ function widened(
   values: Int32Array | Uint8Array,
   from: number,
   end: number,
-  flags: Uint8Array,
+  bits: Uint8Array | undefined,
   present: number,
 ): Int32Array {
   const halves = new Int32Array(present * 2)
   let at = 0
   for (let row = from; row < end; row += 1) {
-    if (flags[row - from] === 0) continue
+    if (!isSet(bits, row - from)) continue
     const value = values[row]!
     halves[at] = value
     halves[at + 1] = value < 0 ? -1 : 0

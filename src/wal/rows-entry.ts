@@ -5,10 +5,10 @@
 //   8  u16  columnCount
 //  10  u8   flags: 1 a definition follows, 2 a producer follows
 //  11  u8   reserved, 0
-//  12  definition, if any: u32 bytes, then what the store needs to know of a series it has not met before (see
-//      store/definition.ts): the log comes before the manifest in telling of new series
+//  12  definition, if any: u32 bytes, then changes as the manifest writes them (manifest/README.md): the kinds and the
+//      series that the manifest does not know yet. The log comes before the manifest in telling of new series
 //      producer, if any:   u16 bytes of the id, the id (UTF-8), i64 sequence
-//      columns, in order of id; one that is not here is absent in every row:
+//      columns, in any order; one that is not here is absent in every row:
 //        u16 columnId, u8 physical (0 f64, 1 i64, 2 i32, 3 u8, 4 code, 5 bytes), u8 flags (1: present bytes follow),
 //        u32 bytes of what follows, then
 //          f64, i64, i32, u8   the values as they lie in memory

@@ -363,7 +363,8 @@ export class LogWriter {
         this.#poison(failure)
         this.#heal()
       } else {
-        this.#confirmOs(place, rows)
+        // A sync that did not yield may have told of more meanwhile.
+        if (rows > this.#durableRows) this.#confirmOs(place, rows)
         if (this.#waiters.count > 0) this.#syncOs()
         else if (this.#durableRows < this.#rows) this.#armOsTimer()
       }
