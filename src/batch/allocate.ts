@@ -19,16 +19,15 @@ export function allocateColumn(
   rowCount: number,
   options: AllocateOptions,
 ): ColumnData {
-  const present = options.optional ? new Uint8Array(rowCount).fill(1) : undefined
   switch (physical) {
     case 'f64':
       return { physical, values: new Float64Array(rowCount) }
     case 'i64':
       return { physical, values: new BigInt64Array(rowCount) }
     case 'i32':
-      return { physical, values: new Int32Array(rowCount), present }
+      return { physical, values: new Int32Array(rowCount), present: presence(rowCount, options) }
     case 'u8':
-      return { physical, values: new Uint8Array(rowCount), present }
+      return { physical, values: new Uint8Array(rowCount), present: presence(rowCount, options) }
     case 'code':
       return { physical, values: new Uint32Array(rowCount), dictionary: options.dictionary ?? [] }
     case 'bytes':
@@ -36,11 +35,15 @@ export function allocateColumn(
         physical,
         offsets: new Uint32Array(rowCount + 1),
         bytes: new Uint8Array(options.bytesExpected ?? rowCount * 8),
-        present,
+        present: presence(rowCount, options),
       }
     default:
       return assertNever(physical)
   }
+}
+
+function presence(rowCount: number, options: AllocateOptions): Uint8Array | undefined {
+  return options.optional ? new Uint8Array(rowCount).fill(1) : undefined
 }
 
 /** How many rows `column` has room for. */

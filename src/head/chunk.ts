@@ -64,12 +64,13 @@ export class Chunk {
     }
   }
 
-  /** The column of a spec, made (absent so far) where it is not there yet. */
+  /** The column of a spec, made where it is not there yet: absent in the rows so far and in those being filled in, some
+   *  of which may belong to another part of the same call, which has no such column. */
   column(spec: ColumnSpec): ColumnData {
     let column = this.columns[spec.index]
     if (column === undefined) {
       column = allocateColumn(spec.physical, this.#capacity, { optional: spec.optional })
-      fillAbsent(column, 0, this.#rowCount)
+      fillAbsent(column, 0, this.#capacity)
       this.columns[spec.index] = column
     }
     return column

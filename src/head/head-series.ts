@@ -45,7 +45,8 @@ export class HeadSeries {
     let chunk = this.#chunks.at(-1)
     const isFull = chunk !== undefined && chunk.rowCount + count > limits.blockRowsMax
     if (chunk === undefined || this.#isFrozen || (isFull && chunk.rowCount > 0)) {
-      chunk = new Chunk(count)
+      // A series that filled one chunk will fill the next: no growing then.
+      chunk = new Chunk(isFull ? Math.max(count, limits.blockRowsMax) : count)
       this.#chunks.push(chunk)
       this.#isFrozen = false
     }

@@ -46,7 +46,9 @@ export function rulesOf(kind: StoredKind, partitionWidth: PartitionWidth): RowRu
   const identity = new Set(kind.identity)
   const hasTime = identity.has(timeColumnId)
   const isLocal = hasTime && kind.order.every((id) => identity.has(id))
-  const implied = new Set(isLocal ? [timeColumnId, ...kind.order] : [])
+  // Doubles that rank alike need not be bit-equal: -0 and 0, two NaNs.
+  const exact = kind.order.filter((id) => byId.get(id)!.type !== 'f64')
+  const implied = new Set(isLocal ? [timeColumnId, ...exact] : [])
   // An optional order column may be absent, which makes a row its own: it must be looked at.
   const looked = kind.identity.filter((id) => !implied.has(id) || byId.get(id)!.optional)
   const { duplicates } = kind

@@ -133,11 +133,15 @@ function* cut(
   }
 }
 
+/** Texts start with little room and grow: most ranges have none, or few. */
+const textBytesFirst = 1 << 16
+
 function allocate(specs: readonly ColumnSpec[], rowCount: number): BatchColumn[] {
-  return specs.map((spec) => ({
-    spec,
-    data: allocateColumn(spec.physical, rowCount, { optional: spec.optional }),
-  }))
+  const bytesExpected = Math.min(rowCount * 8, textBytesFirst)
+  return specs.map((spec) => {
+    const options = { optional: spec.optional, bytesExpected }
+    return { spec, data: allocateColumn(spec.physical, rowCount, options) }
+  })
 }
 
 /** All rows wanted, decoded into arrays of their own. */

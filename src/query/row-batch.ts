@@ -168,12 +168,15 @@ function valueOf(spec: ColumnSpec, data: ColumnData, index: number): unknown {
   }
 }
 
-/** Epoch ms as the nearest doubles: whole milliseconds are exact, the rest is a fraction. */
+/** Epoch ms as doubles: whole milliseconds are exact, the rest is a fraction. 2^32 is 4,294 x 10^6 + 967,296, so that
+ *  the halves of an int64 are divided by 10^6 with every step below 2^53. */
 function millisecondsOf(time: BigInt64Array, target: Float64Array): Float64Array {
+  const halves = halvesOf(time)
   for (let row = 0; row < target.length; row += 1) {
-    const ns = time[row]!
-    const ms = ns / 1_000_000n
-    target[row] = Number(ms) + Number(ns - ms * 1_000_000n) / 1e6
+    const high = halves[row * 2 + 1]!
+    const rest = high * 967_296 + (halves[row * 2]! >>> 0)
+    const whole = Math.floor(rest / 1e6)
+    target[row] = high * 4294 + whole + (rest - whole * 1e6) / 1e6
   }
   return target
 }

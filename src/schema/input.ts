@@ -266,7 +266,7 @@ function fillTyped(
   return true
 }
 
-/** What a typed array can still get wrong: a bool that is neither 0 nor 1. */
+/** What a typed array can still get wrong: a bool that is neither 0 nor 1; rows that were absent where it was read. */
 function checkTyped(
   spec: ColumnSpec,
   source: unknown,
@@ -275,6 +275,8 @@ function checkTyped(
   rowCount: number,
   place: InputPlace,
 ): void {
+  const absent = spec.optional ? -1 : (presenceOf(source)?.indexOf(0) ?? -1)
+  if (absent >= 0) throw misfit(spec, place, absent, null, `a value (${spec.type})`)
   if (spec.type !== 'bool') return
   const values = (target as { values: Uint8Array }).values
   for (let row = 0; row < rowCount; row += 1) {

@@ -84,13 +84,17 @@ function ofIso(text: string): bigint {
       'Check the digits.',
     )
   const ns = BigInt(date.getTime()) * 1_000_000n + BigInt(fraction.padEnd(9, '0'))
-  return ns - offsetNs(zone!)
+  return ns - offsetNs(zone!, text)
 }
 
-function offsetNs(zone: string): bigint {
+function offsetNs(zone: string, text: string): bigint {
   if (zone === 'Z' || zone === 'z') return 0n
   const digits = zone.slice(1).replace(':', '').padEnd(4, '0')
-  const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2))
+  const [hour, minute] = [Number(digits.slice(0, 2)), Number(digits.slice(2))]
+  if (hour > 23 || minute > 59) {
+    throw refused(text, `${JSON.stringify(text)} has no offset of a zone`, 'Check the digits.')
+  }
+  const minutes = hour * 60 + minute
   return BigInt(zone.startsWith('-') ? -minutes : minutes) * 60_000_000_000n
 }
 

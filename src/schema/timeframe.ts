@@ -45,11 +45,13 @@ export function parseTimeframe(text: string): TimeframeWidth {
   return { canonical: `${Number(ns / width)}${unit}`, ns, months: 0 }
 }
 
-/** The close of the bar that opened at `open`; undefined where it is beyond int64. */
+/** The close of the bar that opened at `open`; may be beyond int64. A month that is too short ends the bar on its last
+ *  day. */
 export function barEnd(open: bigint, width: TimeframeWidth): bigint {
   if (width.months === 0) return open + width.ns
-  const date = new Date(Number(open / 1_000_000n))
-  const within = open - BigInt(date.getTime()) * 1_000_000n
+  const day0 = floorDay(open)
+  const within = open - day0
+  const date = new Date(Number(day0 / 1_000_000n))
   const day = date.getUTCDate()
   date.setUTCDate(1)
   date.setUTCMonth(date.getUTCMonth() + width.months)

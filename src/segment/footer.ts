@@ -198,7 +198,7 @@ function writeRun(writer: ByteWriter, run: RunInfo): void {
 /** The bytes' hash is the caller's to check. @throws {VarveError} ERR_CORRUPT */
 export function decodeDirectory(bytes: Uint8Array, file: string): Directory {
   const reader = new ByteReader(bytes, { file, part: 'directory' })
-  const schemas = readMany(reader, () => readSchema(reader))
+  const schemas = readMany(reader, () => readSchema(reader, file))
   const series = readMany(reader, (): DirectorySeries => {
     const seriesId = reader.varint()
     const kind = reader.string()
@@ -225,7 +225,7 @@ function readMany<T>(reader: ByteReader, read: () => T): T[] {
   return items
 }
 
-function readSchema(reader: ByteReader): StoredKind {
+function readSchema(reader: ByteReader, file: string): StoredKind {
   const schemaId = reader.varint()
   const kindId = reader.varint()
   const name = reader.string()
@@ -239,6 +239,7 @@ function readSchema(reader: ByteReader): StoredKind {
     const type = reader.string()
     if (!isColumnType(type)) {
       throw new VarveError('ERR_VERSION', `column '${columnName}' has the type '${type}'`, {
+        file,
         column: columnName,
       })
     }

@@ -7,7 +7,7 @@ import type { PageMeta } from '#codec'
 import { hash64 } from '#kernel'
 import { timeColumnId } from '#schema'
 import type { ColumnSpec } from '#schema'
-import { decodeFooter } from './footer.ts'
+import { blockCountOf, decodeFooter } from './footer.ts'
 import type { RunColumn, RunFooter, RunLocation } from './footer.ts'
 
 /** Where a run's bytes come from. Reading past the end, or fewer bytes than asked, is the source's to report. */
@@ -280,7 +280,7 @@ export class RunReader {
 
 function blockOffsets(footer: RunFooter): number[] {
   const offsets = [footer.dataOffset]
-  const blockCount = footer.columns[0]?.pages.length ?? 0
+  const blockCount = blockCountOf(footer.rowCount)
   for (let block = 0; block < blockCount; block += 1) {
     let bytes = 0
     for (const column of footer.columns) bytes += column.pages[block]!.payloadBytes

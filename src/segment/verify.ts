@@ -1,5 +1,6 @@
-// Reads a whole segment or pack and checks every hash, every checksum, and that rows, zone maps and content hash agree.
-import { VarveError } from '#base'
+// Reads a whole segment or pack and checks every hash, every checksum, and that the rows agree with the run's times, the
+// zone maps of its integer columns, and its content hash.
+import { ByteWriter, VarveError } from '#base'
 import { allocateColumn } from '#batch'
 import type { ColumnData } from '#batch'
 import { blockRowsMax } from '#codec'
@@ -7,10 +8,11 @@ import { hash64 } from '#kernel'
 import { columnSpecs, placeColumnId, seriesName } from '#schema'
 import type { ColumnSpec, StoredKind } from '#schema'
 import type { VfsFile } from '#vfs'
+import { checkTimes, checkZones } from './check-rows.ts'
 import { decodeDirectory } from './footer.ts'
 import type { Directory, RunInfo } from './footer.ts'
 import { LeafHasher } from './identity.ts'
-import { FileHasher, decodeHeader, decodeTrailer, headerBytes, trailerBytes } from './layout.ts'
+import { decodeHeader, decodeTrailer, hashPieceBytes, headerBytes, trailerBytes } from './layout.ts'
 import type { SegmentHeader, SegmentTrailer } from './layout.ts'
 import { RunReader } from './run-reader.ts'
 import type { RunBytes } from './run-reader.ts'
@@ -22,8 +24,6 @@ export interface SegmentDamage {
   readonly column?: string
   readonly message: string
 }
-
-const pieceBytes = 1 << 20
 
 function readAll(file: VfsFile, target: Uint8Array, offset: number): void {
   const count = file.read(target, offset)
@@ -62,20 +62,46 @@ export function readDirectory(file: VfsFile): {
       actual,
     })
   }
-  return { header, trailer, directory: decodeDirectory(bytes, file.path) }
+  const directory = decodeDirectory(bytes, file.path)
+  checkPlaces(directory, trailer, file.path)
+  return { header, trailer, directory }
+}
+
+/** Runs lie between header and directory: whoever reads one allocates no more than the file holds. */
+function checkPlaces(directory: Directory, trailer: SegmentTrailer, file: string): void {
+  const { runCount, directoryOffset } = trailer
+  if (directory.runs.length !== runCount) {
+    throw new VarveError('ERR_CORRUPT', 'the directory has another number of runs', {
+      file,
+      expected: runCount,
+      actual: directory.runs.length,
+    })
+  }
+  for (const { dataOffset, dataBytes, footerOffset, footerBytes } of directory.runs) {
+    const fits =
+      dataOffset >= headerBytes &&
+      dataOffset + dataBytes <= footerOffset &&
+      footerOffset + footerBytes <= directoryOffset
+    if (!fits) {
+      throw new VarveError('ERR_CORRUPT', 'a run lies outside the data of its file', {
+        file,
+        offset: dataOffset,
+      })
+    }
+  }
 }
 
 /** The hash of everything before the trailer, in pieces; `onBytes` is told of each. */
 function hashFile(file: VfsFile, end: number, onBytes: (bytes: number) => void): bigint {
-  const hasher = new FileHasher()
-  const buffer = new Uint8Array(pieceBytes)
-  for (let offset = 0; offset < end; offset += pieceBytes) {
-    const piece = buffer.subarray(0, Math.min(pieceBytes, end - offset))
+  const hashes = new ByteWriter()
+  const buffer = new Uint8Array(Math.min(hashPieceBytes, end))
+  for (let offset = 0; offset < end; offset += hashPieceBytes) {
+    const piece = buffer.subarray(0, Math.min(hashPieceBytes, end - offset))
     readAll(file, piece, offset)
-    hasher.update(piece)
+    hashes.u64(hash64(piece))
     onBytes(piece.length)
   }
-  return hasher.digest()
+  return hash64(hashes.view())
 }
 
 /** Everything that is wrong with the file. Bad disk gives entries, never an exception. */
@@ -158,24 +184,44 @@ function verifyRun(
   } catch (error) {
     return note(error)
   }
-  const specs = specsOf(schema, reader)
+  verifyRows(run, specsOf(schema, reader), reader, note)
+}
+
+function verifyRows(
+  run: RunInfo,
+  specs: readonly ColumnSpec[],
+  reader: RunReader,
+  note: (error: unknown, column?: string) => void,
+): void {
   const hashed = specs.filter(({ id }) => id !== placeColumnId)
   const leaf = new LeafHasher(hashed)
+  const pages = new Map(reader.columns.map((column) => [column.columnId, column.pages]))
   let isWhole = true
+  let timeLast = run.timeMin
   for (let from = 0; from < run.rowCount; from += blockRowsMax) {
     const end = Math.min(run.rowCount, from + blockRowsMax)
+    const block = from / blockRowsMax
     const columns: ColumnData[] = []
     for (const spec of specs) {
       const target = allocateColumn(spec.physical, end - from, { optional: spec.optional })
       columns.push(target)
       try {
         reader.read([spec], from, end, [target], 0)
+        const page = pages.get(spec.id)?.[block]
+        if (page !== undefined) checkZones(page, target, spec, block)
       } catch (error) {
         isWhole = false
         note(error, spec.name)
       }
     }
-    if (isWhole) leaf.add(columns.slice(0, hashed.length), 0, end - from)
+    if (!isWhole) continue
+    try {
+      timeLast = checkTimes(columns[0]!, end - from, run, timeLast, block)
+    } catch (error) {
+      isWhole = false
+      note(error, 'time')
+    }
+    leaf.add(columns.slice(0, hashed.length), 0, end - from)
   }
   if (!isWhole) return
   const digest = leaf.digest()

@@ -234,12 +234,21 @@ class RunInProgress {
 
   #noteTimes(time: ColumnData, from: number, end: number): void {
     assert(time.physical === 'i64', 'segment writer: time is int64')
-    const [first, last] = [time.values[from]!, time.values[end - 1]!]
-    if (this.#start.sortOrder === 'time') {
-      assert(this.#rowCount === 0 || first >= this.#timeMax, 'segment writer: rows are in order')
+    const first = time.values[from]!
+    if (this.#rowCount === 0) {
+      this.#timeMin = first
+      this.#timeMax = first
     }
-    if (this.#rowCount === 0) this.#timeMin = first
-    this.#timeMax = last
+    if (this.#start.sortOrder === 'time') {
+      assert(first >= this.#timeMax, 'segment writer: rows are in order')
+      this.#timeMax = time.values[end - 1]!
+      return
+    }
+    for (let row = from; row < end; row += 1) {
+      const value = time.values[row]!
+      if (value < this.#timeMin) this.#timeMin = value
+      if (value > this.#timeMax) this.#timeMax = value
+    }
   }
 
   #addPage(column: ColumnInProgress, data: ColumnData, from: number, rowCount: number): void {
@@ -318,11 +327,13 @@ const encoder = new TextEncoder()
 function textBytesOf(column: ColumnData, from: number, end: number): number {
   if (column.physical === 'bytes') return column.offsets[end]! - column.offsets[from]!
   if (column.physical !== 'code') return 0
-  const lengths = column.dictionary.map((text) => encoder.encode(text).length)
+  const lengths = new Int32Array(column.dictionary.length).fill(-1)
   let bytes = 0
   for (let row = from; row < end; row += 1) {
     const code = column.values[row]!
-    if (code !== absentCode) bytes += lengths[code]!
+    if (code === absentCode) continue
+    if (lengths[code]! < 0) lengths[code] = encoder.encode(column.dictionary[code]).length
+    bytes += lengths[code]!
   }
   return bytes
 }
