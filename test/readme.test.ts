@@ -48,13 +48,12 @@ test('the first block has at most 20 lines and runs as pasted', () => {
 test('the second block compiles as TypeScript', () => {
   withPackage()
   writeFileSync(join(folder, 'second.ts'), block('ts'))
-  const words = [
-    ...['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck'],
-    ...['--lib', 'es2023,esnext.disposable', '--types', 'node'],
-    ...['--typeRoots', join(root, 'node_modules/@types'), 'second.ts'],
-  ]
+  const words =
+    '--noEmit --strict --module nodenext --target es2023 --skipLibCheck --types node ' +
+    '--lib es2023,esnext.disposable --ignoreConfig --typeRoots'
+  const files = [join(root, 'node_modules/@types'), 'second.ts']
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  execFileSync(process.execPath, [tsc, '--ignoreConfig', ...words], {
+  execFileSync(process.execPath, [tsc, ...words.split(' '), ...files], {
     cwd: folder,
     encoding: 'utf8',
   })

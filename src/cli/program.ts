@@ -2,9 +2,13 @@
 // one.
 import { VarveError } from '#base'
 import { Command, CommanderError, Option } from 'commander'
+import { demoCommand } from './demo-command.ts'
+import type { DemoWords } from './demo-command.ts'
 import type { Engine } from './engine.ts'
 import { importCommand } from './import-command.ts'
 import type { ImportArguments } from './import-command.ts'
+import { inspectCommand } from './inspect-command.ts'
+import type { InspectWords } from './inspect-command.ts'
 import type { Output } from './output.ts'
 import { latestCommand, queryCommand } from './query-command.ts'
 import type { LatestWords, QueryWords } from './query-command.ts'
@@ -189,6 +193,33 @@ function addWriting(program: Command, { engine, output }: Context): void {
   snapshot.addHelpText('after', '\nExample:\n  $ varve snapshot create ./store before-cleanup')
 }
 
+function addLooking(program: Command, { output, fail }: Context): void {
+  withExample(
+    program
+      .command('demo')
+      .description('a made-up day of a market: written, sealed, read, verified; with figures')
+      .option('--dir <dir>', 'keep the store there (default: a temporary folder, removed)')
+      .option('--rows <n>', 'trades and quotes to make (default: 500000)')
+      .option('--seed <n>', 'another day (default: 7)')
+      .option('--ascii', 'charts without block characters')
+      .action((words: DemoWords) => demoCommand(output, words)),
+    'demo',
+    'demo --dir ./demo-store --rows 5000000',
+  )
+  withExample(
+    program
+      .command('inspect')
+      .description('what every part of a segment, pack, log, manifest or CURRENT file holds')
+      .argument('<file>')
+      .option('--all', 'each vector of a page, each entry of a log')
+      .action(async (file: string, words: InspectWords) => {
+        if (!(await inspectCommand(output, file, words))) fail()
+      }),
+    'inspect ./store/segments/000000000007.segment',
+    'inspect ./store/CURRENT --json',
+  )
+}
+
 function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, ' ')
 }
@@ -231,7 +262,11 @@ export async function run(
       writeErr: (text) => output.note(text),
       outputError: (text, write) => write(`varve: ${oneLine(text.replace(/^error: /, ''))}\n`),
     })
-  program.addHelpText('after', '\nExample:\n  $ varve import ./store trade/SPY spy_trades.csv.gz')
+  program.addHelpText(
+    'after',
+    '\nExamples:\n  $ varve demo\n  $ varve import ./store trade/SPY spy_trades.csv.gz',
+  )
+  addLooking(program, context)
   addImport(program, context)
   addReading(program, context)
   addWriting(program, context)

@@ -1,8 +1,9 @@
 // Series as they are named on the command line: kind/symbol or bar/symbol/timeframe. In a symbol
-// %2F stands for '/' and %25 for '%'; kind/* is every symbol of a file.
+// %2F stands for '/' and %25 for '%', any %XX for its byte; kind/* is every symbol of a file,
+// kind/%2A the symbol '*'.
 import { VarveError } from '#base'
-import { parseTimeframe } from '#schema'
-import type { Kind, Timeframe } from '#schema'
+import { parseTimeframe, seriesName } from '#schema'
+import type { Kind, SeriesKey, Timeframe } from '#schema'
 
 export interface SeriesName {
   readonly kind: string
@@ -30,6 +31,13 @@ export function parseSeriesName(text: string): SeriesName {
     symbol: symbol === '*' ? undefined : decodeSymbol(text, symbol),
     timeframe: timeframe === undefined ? undefined : parseTimeframe(timeframe).canonical,
   }
+}
+
+/** The name that parseSeriesName reads as this series, whatever its symbol holds. */
+export function printSeriesName(key: SeriesKey): string {
+  return key.symbol === '*'
+    ? seriesName({ ...key, symbol: '%' }).replace('%25', '%2A')
+    : seriesName(key)
 }
 
 /** Only what can be a percent escape is one: `100%` stays as it is. */

@@ -1,10 +1,10 @@
 // Commands about a whole store: ls, stats, seal, compact, verify, snapshot.
 import { VarveError, systemClock } from '#base'
-import { seriesName } from '#schema'
 import cliProgress from 'cli-progress'
 import type { Engine, ReadableStore, WritableStore } from './engine.ts'
 import { bytesText, countText, jsonText, paint, printFacts, printTable } from './output.ts'
 import type { Output } from './output.ts'
+import { printSeriesName } from './series-name.ts'
 
 export interface JsonWord {
   readonly json?: boolean
@@ -54,7 +54,7 @@ export async function listCommand(
       output,
       ['series', 'rows', 'first', 'last', 'bytes'],
       list.map((info) => [
-        seriesName({ ...info, timeframe: info.timeframe }),
+        printSeriesName({ ...info, timeframe: info.timeframe }),
         { right: `${info.rowsExact ? '' : '<= '}${countText(info.rows)}` },
         info.first === undefined ? '' : engine.iso(info.first),
         info.last === undefined ? '' : engine.iso(info.last),

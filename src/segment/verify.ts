@@ -1,5 +1,5 @@
-// Reads a whole segment or pack and checks every hash, every checksum, and that the rows agree with the run's times, the
-// zone maps of its integer columns, and its content hash.
+// Reads a whole segment or pack and checks every hash, every checksum, and that the rows agree with the run's times,
+// the zone maps of its integer columns, and its content hash.
 import { ByteWriter, VarveError } from '#base'
 import { allocateColumn } from '#batch'
 import type { ColumnData } from '#batch'

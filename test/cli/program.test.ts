@@ -52,6 +52,8 @@ async function cli(words: readonly string[], changes: Partial<WritableStore> = {
 }
 
 const commands = [
+  ['demo'],
+  ['inspect'],
   ['import'],
   ['ls'],
   ['stats'],
@@ -87,6 +89,8 @@ describe('usage', () => {
     const csv = file('ok.csv', 'ts_ns,price,size\n1,2,3\n')
     const cases: string[][] = [
       ['nonsense'],
+      ['inspect'],
+      ['demo', 'store'],
       ['ls'],
       ['ls', 'store', '--nonsense'],
       ['query', 'store', 'trade'],

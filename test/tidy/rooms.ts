@@ -16,7 +16,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   query: ['base', 'batch', 'schema', 'head'],
   store: [...ground, 'segment', 'wal', 'manifest', 'head', 'query'],
   ingest: ['base', 'batch', 'schema', 'vfs', 'kernel'],
-  cli: ['base', 'schema', 'vfs', 'ingest', 'store', 'kernel'],
+  inspect: ['base', 'kernel', 'schema', 'vfs', 'segment', 'wal', 'manifest'],
+  cli: ['base', 'schema', 'vfs', 'ingest', 'inspect', 'store', 'kernel'],
 }
 
 /** Packages a room alone may import. */
