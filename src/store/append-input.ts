@@ -101,8 +101,14 @@ export function fillRows(
   place: InputPlace,
 ): void {
   for (const spec of specs) {
-    if (!given.has(spec.name) && spec.optional && chunk.columns[spec.index] === undefined) continue
+    const isNew = chunk.columns[spec.index] === undefined
+    if (!given.has(spec.name) && spec.optional) {
+      chunk.clear(spec, at, at + rowCountOf(input))
+      continue
+    }
     const target = chunk.column(spec)
+    // Rows of the same call that stand before these, and do not have the column.
+    if (isNew && at > chunk.rowCount) chunk.clear(spec, chunk.rowCount, at)
     if (input.form === 'rows') {
       for (let row = 0; row < input.rows.length; row += 1) {
         fillValue(spec, input.rows[row]![spec.name], target, at + row, place, row)

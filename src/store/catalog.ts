@@ -33,6 +33,13 @@ export function rulesOfSeries(runtime: SeriesRuntime): RowRules {
   return runtime.head.rules
 }
 
+/** Columns that the kind does not have (any more) leave the chunks: their places may be given to others. */
+function forgetColumns(head: HeadSeries): void {
+  for (const { columns } of head.chunks) {
+    columns.length = Math.min(columns.length, head.rules.specs.length)
+  }
+}
+
 export class Catalog {
   readonly #kinds = new Map<string, StoredKind>()
   readonly #byKey = new Map<string, SeriesRuntime>()
@@ -40,6 +47,8 @@ export class Catalog {
   /** Definitions that the manifest does not have yet, by what they define. */
   #kindChanges = new Map<number, SchemaEntry>()
   #seriesChanges = new Map<number, SeriesEntry>()
+  /** Takes back what was defined since beginDefining, the last first. */
+  readonly #undo: (() => void)[] = []
   #kindIdLast = 0
   #schemaIdLast = 0
   #seriesIdLast = 0
@@ -134,11 +143,22 @@ export class Catalog {
   }
 
   #defineKind(schema: StoredKind): void {
+    const before = this.#kinds.get(schema.name)
+    const told = [...this.#byId.values()].filter(
+      ({ key, isTold }) => isTold && key.kind === schema.name,
+    )
     this.#kindChanges.set(schema.schemaId, schema)
     this.#noteKind(schema)
-    for (const runtime of this.#byId.values()) {
-      if (runtime.key.kind === schema.name) runtime.isTold = false
-    }
+    for (const runtime of told) runtime.isTold = false
+    this.#undo.push(() => {
+      this.#kindChanges.delete(schema.schemaId)
+      if (before === undefined) this.#kinds.delete(schema.name)
+      else this.#noteKind(before)
+      for (const runtime of told) runtime.isTold = true
+      for (const { key, head } of this.#byId.values()) {
+        if (key.kind === schema.name) forgetColumns(head)
+      }
+    })
   }
 
   #defineSeries(kind: Kind, key: SeriesKey): SeriesRuntime {
@@ -153,20 +173,22 @@ export class Catalog {
     const runtime = this.#noteSeries(entry)
     this.#seriesChanges.set(entry.seriesId, entry)
     runtime.isTold = false
+    this.#undo.push(() => {
+      this.#seriesChanges.delete(runtime.id)
+      this.#byId.delete(runtime.id)
+      this.#byKey.delete(keyText(key))
+    })
     return runtime
   }
 
-  /** An append failed: a series, and a kind, that only it defined are not kept. */
-  forgetUnwritten(runtime: SeriesRuntime): void {
-    if (runtime.isTold || runtime.head.rowCount > 0 || !this.#seriesChanges.has(runtime.id)) return
-    this.#seriesChanges.delete(runtime.id)
-    this.#byId.delete(runtime.id)
-    this.#byKey.delete(keyText(runtime.key))
-    const kind = rulesOfSeries(runtime).kind
-    const isUsed = [...this.#byId.values()].some(({ key }) => key.kind === kind.name)
-    if (isUsed || !this.#kindChanges.has(kind.schemaId)) return
-    this.#kindChanges.delete(kind.schemaId)
-    this.#kinds.delete(kind.name)
+  /** What is defined from now on can be undone. */
+  beginDefining(): void {
+    this.#undo.length = 0
+  }
+
+  /** An append failed: what only it defined is not kept. */
+  undoDefinitions(): void {
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) undo()
   }
 
   /** What the log must say with the next rows of the series, so that a recovery knows it. */

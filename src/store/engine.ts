@@ -1,12 +1,13 @@
 // A store open for writing: manifest, log, head and runs, and the appends that go through them. What takes long (seal,
 // compaction, snapshots) is in rooms of its own and works on this.
-import { VarveError, assert, limits } from '#base'
+import { assert, limits } from '#base'
 import type { Logger } from '#base'
 import type { Chunk } from '#head'
 import type { Change, Manifest, ManifestState } from '#manifest'
 import type { LogWriter } from '#wal'
 import { AckOf } from './ack.ts'
 import type { Catalog, SeriesRuntime } from './catalog.ts'
+import { closedError } from './closed.ts'
 import type { Ack } from './contract.ts'
 import type { Env } from './env.ts'
 import { newestAfter } from './newest.ts'
@@ -16,7 +17,6 @@ import { Pins } from './pins.ts'
 import { appendRows, duplicateLsn } from './rows-in.ts'
 import type { AppendRequest } from './rows-in.ts'
 import type { RunCache } from './run-cache.ts'
-import { closedError } from './series-reader.ts'
 import type { View } from './view.ts'
 import type { WriterContext } from './write-runs.ts'
 
@@ -31,7 +31,12 @@ export interface EngineParts {
   readonly log: LogWriter | undefined
   /** Of this open. */
   readonly epochFirstLsn: bigint
+  /** Of this open. @default limits.headBytesMax */
+  readonly headBytesMax?: number | undefined
 }
+
+/** How far a producer is, as the manifest is told. */
+export type ProducerAdvanced = Extract<Change, { type: 'producerAdvanced' }>
 
 export class Engine implements WriterContext {
   readonly env: Env
@@ -45,11 +50,16 @@ export class Engine implements WriterContext {
   readonly #newest = new WeakMap<SeriesRuntime, Newest>()
   readonly #writing = new Set<number>()
   #lsnEnd: bigint
+  /** Bytes of unsealed rows at which they are sealed. */
+  readonly headBytesMax: number
+  /** The last edit failed and may have landed: what it names must stay. */
+  isInDoubt = false
   /** Bytes of unsealed rows, about. */
   headBytes = 0
   /** Rows below it stand in runs or never will. */
   sealedLsnEnd: bigint
-  state: 'open' | 'closed' = 'open'
+  /** Closing: what was asked for before goes on, nothing new is taken. */
+  state: 'open' | 'closing' | 'closed' = 'open'
   /** Called when the head has grown past its limit; `mustBlock` when it has grown past twice that. */
   onFull: (mustBlock: boolean) => void = () => {}
 
@@ -62,6 +72,7 @@ export class Engine implements WriterContext {
     this.runs = parts.runs
     this.log = parts.log
     this.#lsnEnd = parts.epochFirstLsn
+    this.headBytesMax = parts.headBytesMax ?? limits.headBytesMax
     this.sealedLsnEnd = parts.epochFirstLsn
     for (const runtime of this.catalog.all()) {
       runtime.head.freeze()
@@ -95,7 +106,7 @@ export class Engine implements WriterContext {
 
   /** @throws {VarveError} ERR_CLOSED */
   checkOpen(): void {
-    if (this.state === 'closed') throw closedError('store')
+    if (this.state !== 'open') throw closedError('store')
   }
 
   view(): View {
@@ -126,8 +137,7 @@ export class Engine implements WriterContext {
 
   append(requests: readonly AppendRequest[]): Ack {
     this.checkOpen()
-    if (this.headBytes >= limits.headBytesMax)
-      this.onFull(this.headBytes >= 2 * limits.headBytesMax)
+    if (this.headBytes >= this.headBytesMax) this.onFull(this.headBytes >= 2 * this.headBytesMax)
     const { log, catalog } = this
     const source = { log, takeLsns: (count: number) => this.takeLsns(count) }
     const appended = appendRows(catalog, requests, source)
@@ -171,7 +181,9 @@ export class Engine implements WriterContext {
   /** A durable edit of the manifest, with all definitions it does not have yet. */
   commit(changes: readonly Change[]): ManifestState {
     const untold = this.catalog.untold()
+    this.isInDoubt = true
     const state = this.manifest.commit([...untold, ...changes])
+    this.isInDoubt = false
     this.catalog.told(untold)
     return state
   }
@@ -181,47 +193,40 @@ export class Engine implements WriterContext {
     if (changes.length > 0 || this.catalog.untold().length > 0) this.commit(changes)
   }
 
-  /** What producers were accepted since the last edit that told of them, for rows below `lsnEnd`. */
-  producerChanges(lsnEnd: bigint): Change[] {
-    const changes: Change[] = []
-    for (const runtime of this.catalog.all()) {
-      for (const producerId of runtime.producersChanged) {
-        const { sequence, lsn } = runtime.producers.get(producerId)!
-        if (lsn >= lsnEnd) continue
-        changes.push({
-          type: 'producerAdvanced',
-          seriesId: runtime.id,
-          producerId,
-          sequence,
-          lsn,
-        })
+  /** How far each producer is that was accepted since an edit told of it. A seal takes this along with the rows: what a
+   *  producer says later belongs to later rows. */
+  producerChanges(): ProducerAdvanced[] {
+    const changes: ProducerAdvanced[] = []
+    for (const { id: seriesId, producers, producersChanged } of this.catalog.all()) {
+      for (const producerId of producersChanged) {
+        const { sequence, lsn } = producers.get(producerId)!
+        changes.push({ type: 'producerAdvanced', seriesId, producerId, sequence, lsn })
       }
     }
     return changes
   }
 
-  toldProducers(changes: readonly Change[]): void {
-    for (const change of changes) {
-      if (change.type !== 'producerAdvanced') continue
-      const runtime = this.catalog.byId(change.seriesId)
-      const known = runtime?.producers.get(change.producerId)
-      if (known?.sequence === change.sequence) runtime!.producersChanged.delete(change.producerId)
+  /** Of what was noted some time ago that which still says more than the manifest does. */
+  newsOf(noted: readonly ProducerAdvanced[]): ProducerAdvanced[] {
+    return noted.filter(({ seriesId, producerId, sequence }) => {
+      const told = this.manifest.state.series.get(seriesId)?.producers.get(producerId)
+      const now = this.catalog.byId(seriesId)?.producers.get(producerId)
+      // A restore may have taken the producer back meanwhile.
+      const stands = now !== undefined && now.sequence >= sequence
+      return stands && (told === undefined || told.sequence < sequence)
+    })
+  }
+
+  toldProducers(changes: readonly ProducerAdvanced[]): void {
+    for (const { seriesId, producerId, sequence } of changes) {
+      const runtime = this.catalog.byId(seriesId)
+      const known = runtime?.producers.get(producerId)
+      if (known?.sequence === sequence) runtime!.producersChanged.delete(producerId)
     }
   }
 
   /** Waits until every row appended before the call is on the device. */
   async flush(): Promise<void> {
     await this.log?.flush()
-  }
-
-  /** Turns a failure to write into what the caller of a long operation sees. */
-  refuseIfPoisoned(): void {
-    if (this.log?.state !== 'poisoned') return
-    throw new VarveError(
-      'ERR_IO',
-      'the log cannot be written at the moment',
-      {},
-      { hint: 'It is tried again by itself; call again later.' },
-    )
   }
 }

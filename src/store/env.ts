@@ -9,6 +9,8 @@ export interface Env {
   readonly clock: Clock
   readonly random: RandomSource
   readonly scheduler: Scheduler
+  /** Smaller bounds than those of #base, for tests that reach them. */
+  readonly limits?: { readonly headBytesMax?: number; readonly logRotateBytes?: number }
 }
 
 export const systemEnv: Env = {

@@ -1,6 +1,5 @@
 // The content hash of a view: leaves of partitions, nodes of series, one root.
 import { assert } from '#base'
-import type { Scheduler } from '#base'
 import { allocateColumn } from '#batch'
 import { blockRowsMax } from '#codec'
 import { chooseSlices, resolveQuery } from '#query'
@@ -12,6 +11,7 @@ import type { SeriesRuntime } from './catalog.ts'
 import { partitionStarts } from './seal-plan.ts'
 import { sourcesOfSeries } from './view.ts'
 import type { View } from './view.ts'
+import type { Work } from './work.ts'
 
 export interface ContentIdentity {
   readonly contentHash: Uint8Array
@@ -20,7 +20,7 @@ export interface ContentIdentity {
 }
 
 /** Reads what is not known from the runs already. Gives way to other work between partitions. */
-export async function contentIdentity(view: View, scheduler: Scheduler): Promise<ContentIdentity> {
+export function* contentIdentity(view: View): Work<ContentIdentity> {
   const nodes: { text: string; node: Uint8Array }[] = []
   let rows = 0
   for (const runtime of view.catalog.all()) {
@@ -28,7 +28,7 @@ export async function contentIdentity(view: View, scheduler: Scheduler): Promise
     for (const start of partitionsOf(view, runtime)) {
       const known = knownLeaf(view, runtime, start)
       const leaf = known ?? hashPartition(view, runtime, start)
-      if (known === undefined) await new Promise<void>((resume) => scheduler.soon(resume))
+      if (known === undefined) yield { step: 'turn' }
       if (leaf.rowCount > 0) leaves.push(leaf)
     }
     if (leaves.length === 0) continue

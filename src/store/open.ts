@@ -6,7 +6,7 @@ import { Manifest, manifestExists } from '#manifest'
 import type { Change } from '#manifest'
 import type { VfsLock } from '#vfs'
 import { createLog, lsnEpochRows } from '#wal'
-import type { LogMode, LogWriter, NewLogFile, PreviousLog } from '#wal'
+import type { Damage, LogMode, LogWriter, NewLogFile, PreviousLog } from '#wal'
 import { Catalog } from './catalog.ts'
 import { collect } from './collect.ts'
 import type { OpenOptions, ReadStore, RecoveryReport, Store } from './contract.ts'
@@ -16,10 +16,11 @@ import type { Env } from './env.ts'
 import { fileNumberOf, pathsOf } from './paths.ts'
 import type { Paths } from './paths.ts'
 import { ReaderStore } from './reader-store.ts'
-import { previousOf, quarantineTorn, readLogs } from './recover.ts'
-import type { LogsRead } from './recover.ts'
+import { previousOf, quarantineBytes, quarantineDamage, readLogs } from './recover.ts'
 import { Replay } from './replay.ts'
 import { RunCache } from './run-cache.ts'
+import { freezeHead, sealFrozen } from './seal.ts'
+import { Job } from './work.ts'
 import { WriterStore } from './writer-store.ts'
 
 type Durability = NonNullable<OpenOptions['durability']>
@@ -45,8 +46,8 @@ function resolveOptions(options: OpenOptions): Options {
   if (recovery !== 'strict' && recovery !== 'salvage') {
     throw refused('recovery is no way to open', recovery, "It is 'strict' or 'salvage'.")
   }
-  const isDelay = groupDelayMs === undefined || (groupDelayMs >= 0 && groupDelayMs <= 60_000)
-  if (!isDelay) {
+  const isDelay = typeof groupDelayMs === 'number' && groupDelayMs >= 0 && groupDelayMs <= 60_000
+  if (groupDelayMs !== undefined && !isDelay) {
     throw refused('groupDelayMs is out of range', groupDelayMs, 'Give milliseconds, 0 to 60000.')
   }
   return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger }
@@ -66,11 +67,15 @@ export function open(
 /** The same with everything outside of the engine passed in. */
 export async function openStore(
   path: string,
-  options: OpenOptions & { mode?: 'read' | 'write' },
-  env: Env,
+  options: OpenOptions & { mode?: 'read' | 'write' } = {},
+  env: Env = systemEnv,
 ): Promise<ReadStore | Store> {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw refused('a store is opened by the path of its folder', path, 'Give a folder.')
+  }
+  const given: unknown = options
+  if (typeof given !== 'object' || given === null) {
+    throw refused('options are no object', String(given), 'Leave them out, or give an object.')
   }
   const { mode = 'write', follow = false, signal } = options
   if (mode !== 'read' && mode !== 'write') {
@@ -112,14 +117,23 @@ function openWriter(env: Env, paths: Paths, options: Options): WriterStore {
   env.vfs.makeDirectory(paths.root)
   const lock = takeLock(env, paths)
   let manifest: Manifest | undefined
+  let log: LogWriter | undefined
   try {
     const startMs = env.clock.monotonicMs()
     manifest = openManifest(env, paths, options)
-    const { engine, recovery } = openEngine(env, paths, options, manifest)
+    const found = recover(env, paths, options, manifest)
+    log = openLog(env, paths, options, manifest, found.previous)
+    const engine = engineOf(env, paths, options, manifest, found.catalog, log)
+    const isLeftBehind = log === undefined && found.logsBefore.length > 0
+    if (isLeftBehind || found.damage.length > 0) sealRecovered(engine, found.logsBefore)
     collect(engine)
     const elapsedMs = env.clock.monotonicMs() - startMs
-    return new WriterStore(engine, lock, { ...recovery, elapsedMs })
+    return new WriterStore(engine, lock, { ...found.report, elapsedMs })
   } catch (error) {
+    // What the log holds was recovered, not appended: closing it takes nothing from anybody.
+    log?.close().catch((closing: unknown) => {
+      options.logger.warn({ error: closing }, 'the log did not close')
+    })
     manifest?.close()
     lock.release()
     throw error
@@ -146,23 +160,37 @@ function openManifest(env: Env, paths: Paths, { logger }: Options): Manifest {
         storeId: env.random.bytes(16),
         createdAt: env.clock.now(),
       })
-  for (const directory of [paths.wal, paths.segments, paths.packs]) {
-    env.vfs.makeDirectory(directory)
-    // A file that a crash left behind keeps its number: a new one of that number could not be created.
-    for (const name of env.vfs.list(directory)) {
-      const fileNumber = fileNumberOf(name.replace(/\.draft$/, ''))
-      if (fileNumber !== undefined) manifest.noteFileNumber(fileNumber)
-    }
+  try {
+    prepareFolders(env, paths, manifest)
+  } catch (error) {
+    manifest.close()
+    throw error
   }
   return manifest
 }
 
-function openEngine(
-  env: Env,
-  paths: Paths,
-  options: Options,
-  manifest: Manifest,
-): { engine: Engine; recovery: RecoveryReport } {
+function prepareFolders({ vfs }: Env, paths: Paths, manifest: Manifest): void {
+  for (const directory of [paths.wal, paths.segments, paths.packs]) {
+    vfs.makeDirectory(directory)
+    // A file that a crash left behind keeps its number: a new one of that number could not be created.
+    for (const name of vfs.list(directory)) {
+      const fileNumber = fileNumberOf(name.replace(/\.draft$/, ''))
+      if (fileNumber !== undefined) manifest.noteFileNumber(fileNumber)
+    }
+  }
+}
+
+interface Recovered {
+  readonly catalog: Catalog
+  readonly previous: PreviousLog | undefined
+  /** Salvage: what was passed over. */
+  readonly damage: readonly Damage[]
+  /** Numbers of the log files that were there. */
+  readonly logsBefore: readonly number[]
+  readonly report: RecoveryReport
+}
+
+function recover(env: Env, paths: Paths, options: Options, manifest: Manifest): Recovered {
   const { logger, isSalvage } = options
   const { state } = manifest
   const catalog = new Catalog(state)
@@ -170,27 +198,63 @@ function openEngine(
   const read = readLogs(env, paths, state, replay, { upTo: 'all', isSalvage })
   manifest.requireEdit(read.manifestEdit)
   const torn = read.last?.summary.torn
-  const quarantined = torn === undefined ? [] : [quarantineTorn(env, paths, torn, logger)]
-  const epoch = state.epoch + 1
-  const log = openLog(env, paths, options, manifest, epoch, read)
-  const engine = new Engine({
+  const { damage } = read
+  const quarantined: string[] = []
+  if (manifest.torn !== undefined) {
+    quarantined.push(quarantineBytes(env, paths, manifest.torn, logger))
+  }
+  for (const each of torn === undefined ? damage : [...damage, torn]) {
+    // Of what is not there at all only the name can be listed.
+    const isThere = each.bytes > 0
+    quarantined.push(isThere ? quarantineDamage(env, paths, each, logger) : each.file)
+  }
+  return {
+    catalog,
+    previous: damage.length > 0 ? undefined : previousOf(paths, read),
+    damage,
+    logsBefore: [...state.logs.values()].map(({ fileNumber }) => fileNumber),
+    report: {
+      replayedRows: replay.rows,
+      tornBytes: torn?.bytes ?? 0,
+      quarantined,
+      acknowledgementUnknown: read.last?.summary.acknowledgementUnknown ?? false,
+      elapsedMs: 0,
+    },
+  }
+}
+
+function engineOf(
+  env: Env,
+  paths: Paths,
+  options: Options,
+  manifest: Manifest,
+  catalog: Catalog,
+  log: LogWriter | undefined,
+): Engine {
+  return new Engine({
     env,
     paths,
-    logger,
+    logger: options.logger,
     manifest,
     catalog,
     runs: new RunCache(env.vfs, paths),
     log,
-    epochFirstLsn: BigInt(epoch) * lsnEpochRows,
+    epochFirstLsn: BigInt(manifest.state.epoch) * lsnEpochRows,
+    headBytesMax: env.limits?.headBytesMax,
   })
-  const recovery: RecoveryReport = {
-    replayedRows: replay.rows,
-    tornBytes: torn?.bytes ?? 0,
-    quarantined,
-    acknowledgementUnknown: read.last?.summary.acknowledgementUnknown ?? false,
-    elapsedMs: 0,
-  }
-  return { engine, recovery }
+}
+
+/** The log of before is not gone on with, for it is damaged or there is to be none: what could be read of it is written
+ *  to segments; then the store needs those files no more. */
+function sealRecovered(engine: Engine, logsBefore: readonly number[]): void {
+  new Job(sealFrozen(engine, freezeHead(engine)), engine.scheduler).finishNow()
+  const { logs } = engine.manifest.state
+  engine.commitIfAny([
+    ...engine.newsOf(engine.producerChanges()),
+    ...logsBefore
+      .filter((fileNumber) => logs.get(fileNumber) !== undefined)
+      .map((fileNumber): Change => ({ type: 'logDropped', fileNumber })),
+  ])
 }
 
 /** Starts the log of this epoch. The edit that names its file also says where the file before it ends. */
@@ -199,12 +263,11 @@ function openLog(
   paths: Paths,
   options: Options,
   manifest: Manifest,
-  epoch: number,
-  read: LogsRead,
+  previous: PreviousLog | undefined,
 ): LogWriter | undefined {
-  const previous = previousOf(paths, read)
+  const epoch = manifest.state.epoch + 1
   if (options.durability === 'memory') {
-    manifest.commit([{ type: 'epochStarted', epoch }, ...endOf(previous)])
+    manifest.commit([{ type: 'epochStarted', epoch }])
     return undefined
   }
   const mode: LogMode = options.durability
@@ -237,13 +300,9 @@ function openLog(
       manifestEdit: () => manifest.state.editNumber,
       ...(previous === undefined ? {} : { previous }),
       ...(options.groupDelayMs === undefined ? {} : { groupDelayMs: options.groupDelayMs }),
+      ...(env.limits?.logRotateBytes === undefined
+        ? {}
+        : { rotateBytes: env.limits.logRotateBytes }),
     },
   )
-}
-
-function endOf(previous: PreviousLog | undefined): Change[] {
-  if (previous === undefined) return []
-  const { offset, lsnEnd, hash } = previous.synced
-  const end = { endOffset: offset, lsnEnd, lastHash: hash }
-  return [{ type: 'logEnded', fileNumber: previous.number, end }]
 }

@@ -10,7 +10,8 @@ import type { Paths } from './paths.ts'
 import { readLogs } from './recover.ts'
 import { Replay } from './replay.ts'
 import { RunCache } from './run-cache.ts'
-import { SeriesReader, closedError } from './series-reader.ts'
+import { closedError } from './closed.ts'
+import { SeriesReader } from './series-reader.ts'
 import { openSnapshot, snapshotOf } from './snapshots.ts'
 import { statsOf } from './stats.ts'
 import { verifyStore } from './verify.ts'
@@ -43,8 +44,13 @@ export class ReaderStore {
     this.#paths = paths
     this.#isFollowing = isFollowing
     this.#manifest = Manifest.open({ vfs: env.vfs, logger }, paths.root, { readOnly: true })
-    this.#runs = new RunCache(env.vfs, paths)
-    this.#loaded = this.#load()
+    this.#runs = new RunCache(env.vfs, paths, 'ERR_STALE')
+    try {
+      this.#loaded = this.#load()
+    } catch (error) {
+      this.#manifest.close()
+      throw error
+    }
   }
 
   get state(): 'open' | 'closed' {

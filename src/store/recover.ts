@@ -3,8 +3,9 @@
 import { VarveError } from '#base'
 import type { Logger } from '#base'
 import type { LogState, ManifestState } from '#manifest'
+import type { VfsFile } from '#vfs'
 import { readLog } from '#wal'
-import type { Damage, LogSummary, PreviousLog } from '#wal'
+import type { Damage, LogEntry, LogSummary, PreviousLog } from '#wal'
 import type { Env } from './env.ts'
 import type { Paths } from './paths.ts'
 import type { Replay } from './replay.ts'
@@ -37,6 +38,11 @@ export function readLogs(
   let last: LogsRead['last']
   for (const log of logs) {
     const path = paths.log(log.fileNumber)
+    const isMissing = options.isSalvage && vfs.stat(path) === undefined
+    if (isMissing) {
+      damage.push(noted(path, 'a log file is missing'))
+      continue
+    }
     const summary = readOne(path, () =>
       readLog(
         vfs,
@@ -57,7 +63,7 @@ export function readLogs(
                 },
               }),
         },
-        (entry) => replay.take(entry, path),
+        (entry) => take(entry, path, replay, options.isSalvage ? damage : undefined),
       ),
     )
     damage.push(...summary.damage)
@@ -65,6 +71,21 @@ export function readLogs(
     last = { log, summary }
   }
   return { last, manifestEdit, damage }
+}
+
+function noted(file: string, reason: string, offset = 0, bytes = 0): Damage {
+  return { file, offset, bytes, reason, expected: undefined, actual: undefined }
+}
+
+/** `damage` (salvage): entries that mean nothing, because what they build on is lost, are listed and passed over. */
+function take(entry: LogEntry, path: string, replay: Replay, damage: Damage[] | undefined): void {
+  try {
+    replay.take(entry, path)
+  } catch (error) {
+    const isDamage = error instanceof VarveError && error.code === 'ERR_CORRUPT'
+    if (damage === undefined || !isDamage) throw error
+    damage.push(noted(path, error.message, entry.offset, entry.bytes.length))
+  }
 }
 
 function readOne(path: string, read: () => LogSummary): LogSummary {
@@ -80,47 +101,76 @@ function readOne(path: string, read: () => LogSummary): LogSummary {
 export function previousOf(paths: Paths, read: LogsRead): PreviousLog | undefined {
   if (read.last === undefined) return undefined
   const { log, summary } = read.last
+  const { end } = log
   return {
     number: log.fileNumber,
     path: paths.log(log.fileNumber),
-    synced: summary.synced,
+    // Where the manifest says that the file ends it was synced.
+    synced:
+      end === undefined
+        ? summary.synced
+        : { offset: end.endOffset, lsnEnd: end.lsnEnd, hash: end.lastHash },
     endOffset: summary.written.offset,
   }
 }
 
-/** Copies the bytes behind the last whole record to the quarantine folder, durably. */
-export function quarantineTorn(
-  { vfs, clock }: Env,
-  paths: Paths,
-  torn: Damage,
-  logger: Logger,
-): string {
-  vfs.makeDirectory(paths.quarantine)
-  const name = torn.file.slice(torn.file.lastIndexOf('/') + 1)
-  const path = `${paths.quarantine}/${name}.${torn.offset}.${clock.now()}.torn`
-  const source = vfs.open(torn.file, 'read')
+/** Copies bytes that are not read as records to the quarantine folder, durably; gives the path of the copy. */
+export function quarantineDamage(env: Env, paths: Paths, damage: Damage, logger: Logger): string {
+  const piece = new Uint8Array(1 << 20)
+  const source = env.vfs.open(damage.file, 'read')
+  let path = ''
   try {
-    const target = vfs.open(path, 'create')
-    try {
-      const piece = new Uint8Array(1 << 20)
-      for (let done = 0; done < torn.bytes;) {
-        const want = Math.min(piece.length, torn.bytes - done)
-        const count = source.read(piece.subarray(0, want), torn.offset + done)
+    path = quarantine(env, paths, damage, (target) => {
+      for (let done = 0; done < damage.bytes;) {
+        const want = Math.min(piece.length, damage.bytes - done)
+        const count = source.read(piece.subarray(0, want), damage.offset + done)
         if (count === 0) break
         target.write(piece.subarray(0, count), done)
         done += count
       }
-      target.datasyncSync()
-    } finally {
-      target.close()
-    }
+    })
   } finally {
     source.close()
   }
+  const { file, offset, bytes, reason } = damage
+  const details = { file, offset, bytes, reason, quarantine: path }
+  logger.warn(details, 'bytes that are no whole record were set aside')
+  return path
+}
+
+/** The same for bytes that are in memory. */
+export function quarantineBytes(
+  env: Env,
+  paths: Paths,
+  place: { readonly file: string; readonly offset: number; readonly bytes: Uint8Array },
+  logger: Logger,
+): string {
+  const path = quarantine(env, paths, place, (target) => target.write(place.bytes, 0))
+  const { file, offset, bytes } = place
+  const details = { file, offset, bytes: bytes.length, quarantine: path }
+  logger.warn(details, 'bytes that are no whole record were set aside')
+  return path
+}
+
+function quarantine(
+  { vfs, clock }: Env,
+  paths: Paths,
+  { file, offset }: { readonly file: string; readonly offset: number },
+  fill: (target: VfsFile) => void,
+): string {
+  vfs.makeDirectory(paths.quarantine)
+  const name = `${file.slice(file.lastIndexOf('/') + 1)}.${offset}`
+  // An earlier recovery, cut short, may have left one of the same moment.
+  let now = clock.now()
+  while (vfs.stat(`${paths.quarantine}/${name}.${now}.torn`) !== undefined) now += 1n
+  const path = `${paths.quarantine}/${name}.${now}.torn`
+  const target = vfs.open(path, 'create')
+  try {
+    fill(target)
+    target.datasyncSync()
+  } finally {
+    target.close()
+  }
   vfs.syncDirectory(paths.quarantine)
-  logger.warn(
-    { file: torn.file, offset: torn.offset, bytes: torn.bytes, quarantine: path },
-    'the log ended in bytes that are no whole record; they were set aside',
-  )
   return path
 }

@@ -44,8 +44,9 @@ export class Replay {
     this.#noteEpoch(entry.lsnFirst)
     const sealedLsn = state.series.get(runtime.id)?.sealedLsn ?? 0n
     const lsnLast = entry.lsnFirst + BigInt(entry.rowCount) - 1n
-    noteProducer(runtime, rows, lsnLast)
+    // What producers said along with sealed rows the manifest knows; after a restore it may have been taken back.
     if (lsnLast <= sealedLsn) return
+    noteProducer(runtime, rows, lsnLast)
     assert(entry.lsnFirst > sealedLsn, 'replay: a seal takes whole appends')
     this.#fill(runtime, rows, entry)
     this.rows += entry.rowCount

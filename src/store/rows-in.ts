@@ -80,6 +80,7 @@ export function appendRows(
   source: LsnSource,
 ): Appended {
   const prepared: Prepared[] = []
+  catalog.beginDefining()
   try {
     for (const request of requests) prepared.push(prepare(catalog, request))
     const adding = prepared.filter((part) => part.duplicateOf === undefined)
@@ -87,7 +88,7 @@ export function appendRows(
     const staged = stage(catalog, adding, source)
     return { ...staged, parts: commit(adding, staged.lsnFirst) }
   } catch (error) {
-    for (const { runtime } of prepared) catalog.forgetUnwritten(runtime)
+    catalog.undoDefinitions()
     throw error
   }
 }
@@ -95,12 +96,13 @@ export function appendRows(
 function prepare(catalog: Catalog, request: AppendRequest): Prepared {
   const { handle } = request
   const { kind, key } = handle
-  const input = inputOf(request.rows, seriesName(key))
   const known = catalog.get(key)
+  const input = inputOf(request.rows, known?.name ?? seriesName(key))
   const all = known === undefined ? handleSpecs(kind, []) : handle.specsOf(known)
   const given = givenColumns(input, handle.columnNames, all, kind.name)
   const producer = producerOf(request.producer, key)
-  const runtime = catalog.define(kind, key, given)
+  const isKnown = known !== undefined && !all.some(({ id, name }) => id < 0 && given.has(name))
+  const runtime = isKnown ? known : catalog.define(kind, key, given)
   return {
     handle,
     input,
@@ -120,7 +122,7 @@ function producerOf(
 ): Producer | undefined {
   if (producer === undefined) return undefined
   const series = seriesName(key)
-  const { id, sequence } = producer
+  const { id, sequence } = producer ?? {}
   const isName = typeof id === 'string' && id !== '' && !/\p{Surrogate}/u.test(id)
   if (!isName || Buffer.byteLength(id) > limits.producerIdBytesMax) {
     throw new VarveError(
@@ -147,28 +149,36 @@ function duplicateOf({ id, sequence }: Producer, runtime: SeriesRuntime): bigint
 
 /** Puts the rows behind the visible ones of their series. Several parts of one series follow each other. */
 function fill(parts: readonly Prepared[]): void {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) {
+    fillPart(only, only.runtime.head.reserve(only.rowCount))
+    return
+  }
   const totals = new Map<SeriesRuntime, number>()
-  if (parts.length > 1) {
-    for (const { runtime, rowCount } of parts) {
-      totals.set(runtime, (totals.get(runtime) ?? 0) + rowCount)
-    }
+  for (const { runtime, rowCount } of parts) {
+    totals.set(runtime, (totals.get(runtime) ?? 0) + rowCount)
   }
   const places = new Map<SeriesRuntime, Filling>()
   for (const part of parts) {
-    const { runtime, rowCount, input, specs, given } = part
-    let place = places.get(runtime)
-    place ??= runtime.head.reserve(totals.get(runtime) ?? rowCount)
-    part.filling = place
-    fillRows(place.chunk, place.at, input, specs, given, { series: runtime.name })
-    clearOthers(part, place, rowCount)
-    if (parts.length > 1) places.set(runtime, { chunk: place.chunk, at: place.at + rowCount })
+    const { runtime, rowCount } = part
+    const place = places.get(runtime) ?? runtime.head.reserve(totals.get(runtime)!)
+    fillPart(part, place)
+    places.set(runtime, { chunk: place.chunk, at: place.at + rowCount })
   }
+}
+
+function fillPart(part: Prepared, place: Filling): void {
+  const { runtime, rowCount, input, specs, given } = part
+  part.filling = place
+  fillRows(place.chunk, place.at, input, specs, given, { series: runtime.name })
+  clearOthers(part, place, rowCount)
 }
 
 /** Columns of the stored kind that the handle's kind does not have are absent in its rows. */
 function clearOthers({ runtime, specs }: Prepared, { chunk, at }: Filling, rowCount: number): void {
   const stored = runtime.head.rules.specs
-  if (stored.length === specs.length) return
+  const isStored = ({ id }: ColumnSpec): boolean => id >= 0
+  if (stored.length === specs.length && specs.every(isStored)) return
   const own = new Set(specs.map(({ id }) => id))
   for (const spec of stored) if (!own.has(spec.id)) chunk.clear(spec, at, at + rowCount)
 }

@@ -8,22 +8,27 @@ import type { ColumnSpec } from '#schema'
 import { FileCache } from '#vfs'
 import type { Vfs } from '#vfs'
 import type { Paths } from './paths.ts'
+import { closedError } from './closed.ts'
 
 const readersMax = 4096
 
 /** Open data files and run readers of one store handle. */
 export class RunCache {
   readonly #paths: Paths
+  readonly #missingCode: 'ERR_CORRUPT' | 'ERR_STALE'
   readonly #files: FileCache
   /** Least recently opened first. */
   readonly #readers = new Map<RunEntry, RunReader>()
   readonly #runs = new WeakMap<RunEntry, LazyRun>()
+  #isClosed = false
   /** Bytes read from data files, and read calls. */
   readBytes = 0
   readCalls = 0
 
-  constructor(vfs: Vfs, paths: Paths) {
+  /** `missingCode`: what a file that is gone means: damage, or, to a reader, that the writer moved on. */
+  constructor(vfs: Vfs, paths: Paths, missingCode: 'ERR_CORRUPT' | 'ERR_STALE' = 'ERR_CORRUPT') {
     this.#paths = paths
+    this.#missingCode = missingCode
     this.#files = new FileCache(vfs)
   }
 
@@ -74,12 +79,23 @@ export class RunCache {
   }
 
   #acquire(path: string, series: string): ReturnType<FileCache['acquire']> {
+    if (this.#isClosed) throw closedError('store')
     try {
       return this.#files.acquire(path)
     } catch (cause) {
       if (!(cause instanceof VarveError) || cause.code !== 'ERR_NOT_FOUND') throw cause
       const details = { file: path, series }
-      throw new VarveError('ERR_CORRUPT', 'a data file is missing', details, { cause })
+      throw this.#missingCode === 'ERR_CORRUPT'
+        ? new VarveError('ERR_CORRUPT', 'a data file is missing', details, { cause })
+        : new VarveError(
+            'ERR_STALE',
+            'the writer has given up what this reader stood on',
+            details,
+            {
+              cause,
+              hint: 'Call refresh(), or open with follow: true.',
+            },
+          )
     }
   }
 
@@ -89,6 +105,7 @@ export class RunCache {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#files.closeAll()
     this.#readers.clear()
   }

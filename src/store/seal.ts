@@ -1,7 +1,6 @@
 // Seal: the rows of the head into segments and packs, then the log files that nobody needs any more.
-import { limits } from '#base'
 import type { Change } from '#manifest'
-import type { Engine } from './engine.ts'
+import type { Engine, ProducerAdvanced } from './engine.ts'
 import { planSeal } from './seal-plan.ts'
 import type { FrozenSeries } from './seal-plan.ts'
 import type { Work } from './work.ts'
@@ -12,6 +11,8 @@ export interface Frozen {
   readonly series: readonly FrozenSeries[]
   /** After the last of them. */
   readonly lsnEnd: bigint
+  /** How far producers were then. */
+  readonly producers: readonly ProducerAdvanced[]
 }
 
 export function freezeHead(engine: Engine): Frozen {
@@ -21,11 +22,11 @@ export function freezeHead(engine: Engine): Frozen {
     const chunks = runtime.head.freeze()
     if (chunks.length > 0) series.push({ runtime, chunks })
   }
-  return { series, lsnEnd: engine.lsnEnd }
+  return { series, lsnEnd: engine.lsnEnd, producers: engine.producerChanges() }
 }
 
 /** Chunks that a seal before this one took are gone from the head. */
-function stillThere({ series }: Frozen): FrozenSeries[] {
+export function stillThere({ series }: Frozen): FrozenSeries[] {
   const left: FrozenSeries[] = []
   for (const { runtime, chunks } of series) {
     const there = new Set(runtime.head.chunks)
@@ -35,12 +36,17 @@ function stillThere({ series }: Frozen): FrozenSeries[] {
   return left
 }
 
-/** Writes the frozen rows, which must be durable (or, without a log, become so by this), and makes them part of the
- *  manifest. Readers see no moment between. */
+/** Rows must be durable in the log before they are sealed; without a log the seal makes them so. */
+export function* flushed({ log }: Engine): Work<void> {
+  if (log !== undefined) yield { step: 'flush', log }
+}
+
+/** Writes the frozen rows and makes them part of the manifest. Readers see no moment between. */
 export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
+  yield* flushed(engine)
   const series = stillThere(frozen)
   if (series.length === 0) {
-    dropLogs(engine, frozen.lsnEnd)
+    dropLogs(engine, frozen)
     return
   }
   const written = yield* writeRuns(engine, series.map(planSeal))
@@ -52,7 +58,7 @@ export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
       sealedLsn: chunks.at(-1)!.lsnLast,
     })
   }
-  const producers = engine.producerChanges(frozen.lsnEnd)
+  const producers = engine.newsOf(frozen.producers)
   const { counters } = engine.manifest.state
   changes.push(...producers, {
     type: 'bytesCounted',
@@ -67,13 +73,13 @@ export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
   }
   engine.recountHead()
   if (engine.sealedLsnEnd < frozen.lsnEnd) engine.sealedLsnEnd = frozen.lsnEnd
-  dropLogs(engine, frozen.lsnEnd)
+  dropLogs(engine, frozen)
 }
 
-/** Log files that end at or below `lsnEnd` hold nothing that is not sealed: everything before it was. */
-function dropLogs(engine: Engine, lsnEnd: bigint): void {
+/** Log files that end below the first row that is not sealed are not needed: everything frozen was. */
+function dropLogs(engine: Engine, frozen: Frozen): void {
   const dropped: Change[] = []
-  let lsnMin = lsnEnd
+  let lsnMin = frozen.lsnEnd
   for (const { head } of engine.catalog.all()) {
     const [chunk] = head.chunks
     if (chunk !== undefined && chunk.rowCount > 0 && chunk.lsnFirst < lsnMin)
@@ -85,12 +91,7 @@ function dropLogs(engine: Engine, lsnEnd: bigint): void {
   }
   if (dropped.length === 0) return
   // The log is all that knew of producers accepted since the last edit.
-  const producers = engine.producerChanges(lsnEnd)
+  const producers = engine.newsOf(frozen.producers)
   engine.commit([...producers, ...dropped])
   engine.toldProducers(producers)
-}
-
-/** Whether the head is so large that sealing it should not wait for close. */
-export function isWorthSealing(engine: Engine): boolean {
-  return engine.headBytes >= limits.closeSealBytesMin
 }

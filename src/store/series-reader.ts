@@ -79,7 +79,7 @@ export class SeriesReader {
   }
 
   range(query: RangeQuery = {}): RowBatch {
-    const wanted = resolveQuery(query)
+    const wanted = resolveQuery(objectOf(query))
     const { sources, specs } = this.#prepare(query, wanted)
     return sources === undefined ? emptyBatch(specs) : readRange(sources, specs, wanted)
   }
@@ -87,7 +87,7 @@ export class SeriesReader {
   scan(
     query: RangeQuery & { batchRows?: number; signal?: AbortSignal } = {},
   ): Iterable<RowBatch> & AsyncIterable<RowBatch> {
-    const wanted = resolveQuery(query)
+    const wanted = resolveQuery(objectOf(query))
     const batchRows = resolveBatchRows(query.batchRows)
     const owner = this.#owner
     const prepare = (): Prepared => this.#prepare(query, wanted)
@@ -117,7 +117,7 @@ export class SeriesReader {
     const view = this.#owner.view()
     const sources = sourcesOf(view, this.key, int64Min, before)
     if (sources === undefined) return undefined
-    const batch = readLast(newestOnly(sources), this.specsFor(sources.rules), before)
+    const batch = readLast(newestOnly(sources, before), this.specsFor(sources.rules), before)
     return batch.rowCount === 0 ? undefined : (batch.row(0) as Record<string, unknown>)
   }
 
@@ -147,10 +147,22 @@ export class SeriesReader {
   }
 
   count(query: { from?: TimeInput; to?: TimeInput } = {}): number {
-    const { from, to } = resolveQuery(query)
+    const { from, to } = resolveQuery(objectOf(query))
     const sources = sourcesOf(this.#owner.view(), this.key, from, to)
     return sources === undefined ? 0 : countRows(sources, from, to)
   }
+}
+
+/** @throws {VarveError} ERR_ARGUMENT for anything but an object */
+function objectOf<T extends object>(query: T): T {
+  const given: unknown = query
+  if (typeof given === 'object' && given !== null) return query
+  throw new VarveError(
+    'ERR_ARGUMENT',
+    'a question is an object',
+    { actual: String(given) },
+    { hint: 'Leave it out to ask for everything, or give { from, to, ... }.' },
+  )
 }
 
 function emptyBatch(specs: readonly ColumnSpec[]): RowBatch {
@@ -177,22 +189,13 @@ const noRules: RowRules = {
   place: undefined,
 }
 
-/** Of the sources only those that can hold the last row, or rows that merge with it: planning a question about one row
- *  over thousands of runs would cost more than the answer. */
-function newestOnly({ sources, rules }: SeriesSources): SeriesSources {
+/** Of the sources only those that can hold the last row before `before`, or rows that merge with it: planning a
+ *  question
+ *  about one row over thousands of runs would cost more than the answer. */
+function newestOnly({ sources, rules }: SeriesSources, before: bigint): SeriesSources {
   if (rules.duplicates !== undefined && !rules.duplicates.hasTime) return { sources, rules }
-  let newest = sources[0]
-  for (const source of sources) {
-    if (source.rowCount > 0 && (newest === undefined || newest.timeMax < source.timeMax)) {
-      newest = source
-    }
-  }
-  if (newest === undefined) return { sources, rules }
-  const from = newest.timeMin
-  return { sources: sources.filter((source) => source.timeMax >= from), rules }
-}
-
-/** Reads are refused once the owner is closed. */
-export function closedError(what: string): VarveError {
-  return new VarveError('ERR_CLOSED', `the ${what} is closed`, {}, { hint: 'Open it again.' })
+  const able = sources.filter(({ rowCount, timeMin }) => rowCount > 0 && timeMin < before)
+  // One of them has a row at this time, so the last row is no earlier.
+  const from = able.reduce((time, { timeMin }) => (timeMin > time ? timeMin : time), int64Min)
+  return { sources: able.filter(({ timeMax }) => timeMax >= from), rules }
 }

@@ -3,6 +3,7 @@ import { VarveError, limits } from '#base'
 import { restoreChanges } from '#manifest'
 import type { Change, SnapshotEntry } from '#manifest'
 import { Catalog } from './catalog.ts'
+import type { SeriesRuntime } from './catalog.ts'
 import type { SnapshotInfo } from './contract.ts'
 import type { Engine } from './engine.ts'
 import type { Env } from './env.ts'
@@ -11,7 +12,8 @@ import type { Paths } from './paths.ts'
 import { readLogs } from './recover.ts'
 import { Replay } from './replay.ts'
 import type { RunCache } from './run-cache.ts'
-import { freezeHead } from './seal.ts'
+import { flushed, sealFrozen, stillThere } from './seal.ts'
+import type { Frozen } from './seal.ts'
 import { planSeal } from './seal-plan.ts'
 import type { FrozenSeries } from './seal-plan.ts'
 import type { View } from './view.ts'
@@ -53,16 +55,25 @@ export function openSnapshot(env: Env, paths: Paths, runs: RunCache, entry: Snap
   return { catalog, state: entry.state, runs }
 }
 
-/** `lsnEnd`: rows below it belong to the snapshot; chunks of the head end there. Their rows are durable. */
-export async function takeSnapshot(
-  engine: Engine,
-  name: string,
-  lsnEnd: bigint,
-): Promise<SnapshotInfo> {
+/** @throws {VarveError} ERR_EXISTS */
+export function checkFree(engine: Engine, name: string): void {
+  if (!engine.manifest.snapshots.has(name)) return
+  throw new VarveError(
+    'ERR_EXISTS',
+    `there is a snapshot ${JSON.stringify(name)} already`,
+    { snapshot: name },
+    { hint: 'Drop it first, or take another name.' },
+  )
+}
+
+/** Pins what is frozen, made durable first. */
+export function* takeSnapshot(engine: Engine, name: string, frozen: Frozen): Work<SnapshotInfo> {
+  checkFree(engine, name)
+  yield* flushed(engine)
+  if (engine.log === undefined) yield* sealFrozen(engine, frozen)
+  const { lsnEnd } = frozen
   // Definitions come first, so that the state that the snapshot pins knows its series.
-  const producers = engine.producerChanges(lsnEnd)
-  engine.commitIfAny(producers)
-  engine.toldProducers(producers)
+  engine.commitIfAny([])
   const state = engine.manifest.state
   const catalog = new Catalog(state)
   for (const runtime of engine.catalog.all()) {
@@ -72,7 +83,7 @@ export async function takeSnapshot(
   const view: View = { catalog, state, runs: engine.runs }
   const release = engine.pins.pin(state)
   try {
-    const { contentHash, rows } = await contentIdentity(view, engine.scheduler)
+    const { contentHash, rows } = yield* contentIdentity(view)
     const files = [...state.files.values()]
     engine.commit([
       {
@@ -89,52 +100,83 @@ export async function takeSnapshot(
   } finally {
     release()
   }
-  return engine.manifest.snapshots.get(name)!.info
+  return { ...engine.manifest.snapshots.get(name)!.info }
 }
 
-/** Makes the state of a snapshot the newest. What is in the head now is gone from it (and kept by the snapshot that the
- *  caller took before); rows that the snapshot holds in the log are written to segments. */
-export function* restoreSnapshot(engine: Engine, entry: SnapshotEntry): Work<void> {
+/** A free name for what stands before a restore; a long name of a snapshot is cut. */
+function nameBefore(engine: Engine, snapshot: string): string {
+  const { clock } = engine.env
+  for (let now = clock.now(); ; now += 1n) {
+    const tail = `-${now}`
+    let cut = snapshot
+    const bytesMax = limits.snapshotNameBytesMax - `before-restore-${tail}`.length
+    while (Buffer.byteLength(cut) > bytesMax) cut = [...cut].slice(0, -1).join('')
+    const name = `before-restore-${cut}${tail}`
+    if (!engine.manifest.snapshots.has(name)) return name
+  }
+}
+
+/** Makes the state of a snapshot the newest; `dropping` is what the head held when that was asked for. What stood
+ *  before is kept as a snapshot of its own; rows that the snapshot holds in the log are written to segments; rows
+ *  appended while this is under way come after it. */
+export function* restoreSnapshot(engine: Engine, snapshot: string, dropping: Frozen): Work<void> {
+  const entry = snapshotOf(engine.manifest.snapshots, snapshot)
+  yield* takeSnapshot(engine, nameBefore(engine, snapshot), dropping)
   const view = openSnapshot(engine.env, engine.paths, engine.runs, entry)
   const sealed: FrozenSeries[] = []
   for (const runtime of view.catalog.all()) {
     if (runtime.head.rowCount > 0) sealed.push({ runtime, chunks: runtime.head.freeze() })
   }
-  engine.commitIfAny([])
-  const dropping = freezeHead(engine)
   const { changes } = yield* writeRuns(engine, sealed.map(planSeal))
   const back = restoreChanges(engine.manifest.state, entry.state)
   engine.commit([
     { type: 'restored', name: entry.info.name, edit: entry.edit },
     ...back.filter((change) => change.type !== 'seriesSealed'),
     ...changes,
+    ...producersIn(view),
     ...sealedUpTo(engine, dropping.lsnEnd),
   ])
-  for (const { runtime, chunks } of dropping.series) runtime.head.drop(chunks)
+  for (const { runtime, chunks } of stillThere(dropping)) runtime.head.drop(chunks)
   for (const runtime of engine.catalog.all()) {
     engine.forgetNewest(runtime)
-    runtime.producers.clear()
-    runtime.producersChanged.clear()
-    const state = engine.manifest.state.series.get(runtime.id)
-    for (const [id, producer] of state?.producers ?? []) runtime.producers.set(id, producer)
-    const past = view.catalog.byId(runtime.id)
-    for (const [id, producer] of past?.producers ?? []) {
-      if (runtime.producers.get(id)?.sequence === producer.sequence) continue
-      runtime.producers.set(id, producer)
-      runtime.producersChanged.add(id)
-    }
+    resetProducers(engine, runtime, dropping.lsnEnd)
   }
   engine.recountHead()
-  const producers = engine.producerChanges(engine.lsnEnd)
-  engine.commitIfAny(producers)
-  engine.toldProducers(producers)
+}
+
+/** Producers that the log of a snapshot told of, and not yet its manifest state. */
+function producersIn(view: View): Change[] {
+  const changes: Change[] = []
+  for (const { id: seriesId, producers, producersChanged } of view.catalog.all()) {
+    for (const producerId of producersChanged) {
+      const { sequence, lsn } = producers.get(producerId)!
+      changes.push({ type: 'producerAdvanced', seriesId, producerId, sequence, lsn })
+    }
+  }
+  return changes
+}
+
+/** Producers as the manifest has them; but those of rows from `lsnFirst` on, which came during the restore, stand. */
+function resetProducers(engine: Engine, runtime: SeriesRuntime, lsnFirst: bigint): void {
+  const { producers, producersChanged } = runtime
+  const later = [...producers].filter(([, { lsn }]) => lsn >= lsnFirst)
+  producers.clear()
+  producersChanged.clear()
+  const state = engine.manifest.state.series.get(runtime.id)
+  for (const [id, producer] of state?.producers ?? []) producers.set(id, producer)
+  for (const [id, producer] of later) {
+    producers.set(id, producer)
+    producersChanged.add(id)
+  }
 }
 
 /** Rows of the log from before the restore are never read again. */
 function sealedUpTo(engine: Engine, lsnEnd: bigint): Change[] {
   const changes: Change[] = []
-  for (const { id } of engine.manifest.state.series.values()) {
-    changes.push({ type: 'seriesSealed', seriesId: id, sealedLsn: lsnEnd - 1n })
+  for (const { id: seriesId, sealedLsn } of engine.manifest.state.series.values()) {
+    // A full head may have been sealed within an append meanwhile: such rows went with their runs.
+    const isSealed = sealedLsn >= lsnEnd
+    changes.push({ type: 'seriesSealed', seriesId, sealedLsn: isSealed ? sealedLsn : lsnEnd - 1n })
   }
   return changes
 }

@@ -4,6 +4,7 @@ import type { SeriesInfo } from './contract.ts'
 import { listSeries } from './info.ts'
 import { kindOfStored } from './kind-of.ts'
 import { keyOf } from './names.ts'
+import { closedError } from './closed.ts'
 import { SeriesReader } from './series-reader.ts'
 import type { ViewOwner } from './series-reader.ts'
 
@@ -38,9 +39,17 @@ export function kindNamed(owner: ViewOwner, name: string): Kind | undefined {
 export class SnapshotReader {
   readonly #owner: ViewOwner
   readonly #release: () => void
+  #isClosed = false
 
   constructor(owner: ViewOwner, release: () => void) {
-    this.#owner = owner
+    this.#owner = {
+      scheduler: owner.scheduler,
+      pin: (view) => owner.pin(view),
+      view: () => {
+        if (this.#isClosed) throw closedError('snapshot view')
+        return owner.view()
+      },
+    }
     this.#release = release
   }
 
@@ -58,6 +67,7 @@ export class SnapshotReader {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#release()
   }
 }

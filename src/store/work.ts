@@ -1,10 +1,15 @@
-// Long work as a list of steps between which it can wait: for a sync, or for a turn of the event loop. The same work is
-// done in turns, or, where the caller can wait for nothing else, in one go.
+// Long work as a list of steps between which it can wait: for a sync, for the log, or for a turn of the event loop. The
+// same work is done in turns, or, where the caller can wait for nothing else, in one go.
 import { assert } from '#base'
 import type { Scheduler } from '#base'
 import type { VfsFile } from '#vfs'
+import type { LogWriter } from '#wal'
 
-export type Step = { readonly step: 'sync'; readonly file: VfsFile } | { readonly step: 'turn' }
+export type Step =
+  | { readonly step: 'sync'; readonly file: VfsFile }
+  /** Every row appended so far is made durable. */
+  | { readonly step: 'flush'; readonly log: LogWriter }
+  | { readonly step: 'turn' }
 
 export type Work<Result> = Generator<Step, Result, void>
 
@@ -59,6 +64,7 @@ export class Job<Result> {
       if (step === undefined) break
       try {
         if (step.step === 'sync') await step.file.datasync()
+        else if (step.step === 'flush') await step.log.flush()
         else await new Promise<void>((resume) => this.#scheduler.soon(resume))
       } catch (error) {
         // Finished by another meanwhile: the end stands, but whoever waits here must hear of the failure.
@@ -69,10 +75,13 @@ export class Job<Result> {
     return this.#result()
   }
 
-  /** Works until the end without yielding. */
+  /** Works until the end without yielding.
+   *  @throws {VarveError} what the work throws; what the log throws where it cannot be written: the work then waits
+   *  on. */
   finishNow(): Result {
     while (!this.isDone) {
       const step = this.#pending
+      if (step?.step === 'flush') step.log.flushNow()
       try {
         if (step?.step === 'sync') step.file.datasyncSync()
         this.#next()

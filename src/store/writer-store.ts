@@ -15,10 +15,11 @@ import type {
   VerifyReport,
 } from './contract.ts'
 import type { Engine } from './engine.ts'
-import { freezeHead, isWorthSealing, sealFrozen } from './seal.ts'
+import { freezeHead, sealFrozen } from './seal.ts'
 import type { Frozen } from './seal.ts'
 import { SeriesWriter } from './series-writer.ts'
 import {
+  checkFree,
   checkSnapshotName,
   openSnapshot,
   pinnedBytes,
@@ -31,6 +32,7 @@ import { verifyStore } from './verify.ts'
 import type { VerifyOptions } from './verify.ts'
 import { SnapshotReader, kindNamed, listOf, makeHandle } from './view-reader.ts'
 import { Job } from './work.ts'
+import type { Work } from './work.ts'
 
 export class WriterStore {
   readonly mode = 'write'
@@ -41,7 +43,8 @@ export class WriterStore {
   /** Long work, one at a time, in the order it was asked for. */
   #queue: Promise<unknown> = Promise.resolve()
   #queued = 0
-  #sealing: { readonly job: Job<void>; readonly frozen: Frozen } | undefined
+  /** Work that a seal within an append must not overtake. */
+  #job: { finishNow(): unknown } | undefined
   #isSealAsked = false
   #inlineSeals = 0
   #closing: Promise<void> | undefined
@@ -55,7 +58,7 @@ export class WriterStore {
   }
 
   get state(): 'open' | 'failed' | 'closed' {
-    if (this.#engine.state === 'closed') return 'closed'
+    if (this.#engine.state !== 'open') return 'closed'
     return this.#engine.log?.state === 'poisoned' ? 'failed' : 'open'
   }
 
@@ -130,9 +133,10 @@ export class WriterStore {
     if (!Array.isArray(entries) || entries.length === 0) {
       throw new VarveError('ERR_ARGUMENT', 'append takes a list of {series, rows}, at least one')
     }
-    const requests = entries.map(({ series, rows }) => {
+    const requests = entries.map((entry: { series?: unknown; rows?: unknown } | null) => {
+      const series = entry?.series
       if (series instanceof SeriesWriter && series.engine === this.#engine) {
-        return series.request(rows)
+        return series.request(entry?.rows)
       }
       throw new VarveError('ERR_ARGUMENT', 'append was given a series that is not of this store')
     })
@@ -144,10 +148,7 @@ export class WriterStore {
   }
 
   seal(): Promise<void> {
-    return this.#checked(() => {
-      const frozen = freezeHead(this.#engine)
-      return this.#enqueue(() => this.#seal(frozen))
-    })
+    return this.#checked(() => this.#seal(freezeHead(this.#engine)))
   }
 
   compact(options: { signal?: AbortSignal } = {}): Promise<CompactionReport> {
@@ -156,17 +157,20 @@ export class WriterStore {
 
   snapshot(name: string): Promise<SnapshotInfo> {
     return this.#checked(() => {
+      const engine = this.#engine
       checkSnapshotName(name)
-      this.#checkFree(name)
-      const frozen = freezeHead(this.#engine)
-      return this.#enqueue(() => this.#snapshot(name, frozen))
+      checkFree(engine, name)
+      const frozen = freezeHead(engine)
+      return this.#enqueue(() => this.#work(takeSnapshot(engine, name, frozen)))
     })
   }
 
   restore(snapshot: string): Promise<void> {
     return this.#checked(() => {
-      snapshotOf(this.#engine.manifest.snapshots, snapshot)
-      return this.#enqueue(() => this.#restore(snapshot))
+      const engine = this.#engine
+      snapshotOf(engine.manifest.snapshots, snapshot)
+      const dropping = freezeHead(engine)
+      return this.#enqueue(() => this.#work(restoreSnapshot(engine, snapshot, dropping)))
     })
   }
 
@@ -210,24 +214,26 @@ export class WriterStore {
     return result
   }
 
-  /** Rows must be durable in the log before they are sealed; without a log the seal makes them so. */
-  async #seal(frozen: Frozen): Promise<void> {
-    await this.#engine.flush()
-    const job = new Job(sealFrozen(this.#engine, frozen), this.#engine.scheduler)
-    this.#sealing = { job, frozen }
+  /** Does work that nothing else may overtake, then removes what it left without a name. */
+  async #work<T>(work: Work<T>): Promise<T> {
+    const job = new Job(work, this.#engine.scheduler)
+    this.#job = job
     try {
-      await job.run()
+      return await job.run()
     } finally {
-      this.#sealing = undefined
+      this.#job = undefined
+      collect(this.#engine)
     }
-    collect(this.#engine)
+  }
+
+  #seal(frozen: Frozen): Promise<void> {
+    return this.#enqueue(() => this.#work(sealFrozen(this.#engine, frozen)))
   }
 
   #sealSoon(): void {
     if (this.#isSealAsked) return
     this.#isSealAsked = true
-    const frozen = freezeHead(this.#engine)
-    this.#enqueue(() => this.#seal(frozen)).then(
+    this.#seal(freezeHead(this.#engine)).then(
       () => {
         this.#isSealAsked = false
       },
@@ -246,14 +252,14 @@ export class WriterStore {
     this.#inlineSeals += 1
     const engine = this.#engine
     engine.log?.flushNow()
-    this.#sealing?.job.finishNow()
-    if (engine.headBytes < limits.headBytesMax || this.#isBusy()) return
+    try {
+      this.#job?.finishNow()
+    } catch (error) {
+      if (!(error instanceof VarveError)) throw error
+      engine.logger.warn({ error }, 'work that an append had to finish failed; its caller is told')
+    }
+    if (engine.headBytes < engine.headBytesMax) return
     new Job(sealFrozen(engine, freezeHead(engine)), engine.scheduler).finishNow()
-  }
-
-  /** Long work other than a seal is half done: its edits must not be overtaken. */
-  #isBusy(): boolean {
-    return this.#queued > 0 && this.#sealing === undefined && !this.#isSealAsked
   }
 
   async #compact(signal: AbortSignal | undefined): Promise<CompactionReport> {
@@ -269,63 +275,77 @@ export class WriterStore {
     return report
   }
 
-  #checkFree(name: string): void {
-    if (!this.#engine.manifest.snapshots.has(name)) return
-    throw new VarveError(
-      'ERR_EXISTS',
-      `there is a snapshot ${JSON.stringify(name)} already`,
-      { snapshot: name },
-      { hint: 'Drop it first, or take another name.' },
-    )
-  }
-
-  async #snapshot(name: string, frozen: Frozen): Promise<SnapshotInfo> {
-    this.#checkFree(name)
-    await this.#engine.flush()
-    if (this.#engine.log === undefined) await this.#seal(frozen)
-    return { ...(await takeSnapshot(this.#engine, name, frozen.lsnEnd)) }
-  }
-
-  async #restore(snapshot: string): Promise<void> {
-    const engine = this.#engine
-    const entry = snapshotOf(engine.manifest.snapshots, snapshot)
-    const name = `before-restore-${snapshot}-${engine.env.clock.now()}`.slice(0, 120)
-    await this.#snapshot(name, freezeHead(engine))
-    await new Job(restoreSnapshot(engine, entry), engine.scheduler).run()
-    collect(engine)
-  }
-
+  /** From the call on nothing new is taken; what was asked for before is done first. */
   async #close(): Promise<void> {
     const engine = this.#engine
-    if (engine.state === 'closed') return
     const frozen = freezeHead(engine)
+    engine.state = 'closing'
     try {
-      await this.#queue
-      if (engine.log === undefined || isWorthSealing(engine)) await this.#seal(frozen)
+      try {
+        await this.#flushAtClose()
+      } finally {
+        await this.#queue
+      }
+      await this.#sealAtClose(frozen)
       await engine.log?.close()
       engine.commit([...this.#logEnd(), { type: 'cleanClose', lsnEnd: engine.lsnEnd }])
       collect(engine)
     } finally {
-      engine.state = 'closed'
+      await this.#letGo()
+    }
+  }
+
+  /** A log that cannot be written now is given up, so that nothing in the queue waits for it for ever. */
+  async #flushAtClose(): Promise<void> {
+    const { log, logger } = this.#engine
+    try {
+      log?.flushNow()
+    } catch (error) {
+      if (!(error instanceof VarveError)) throw error
+      logger.warn({ error }, 'the log cannot be written at close')
+      await log?.close()
+    }
+  }
+
+  async #sealAtClose(frozen: Frozen): Promise<void> {
+    const engine = this.#engine
+    const { log, logger } = engine
+    if (log !== undefined && engine.headBytes < limits.closeSealBytesMin) return
+    try {
+      await this.#seal(frozen)
+    } catch (error) {
+      // With a log the rows stand there: the next open finds them.
+      if (log === undefined || !(error instanceof VarveError)) throw error
+      logger.warn({ error }, 'the seal at close failed; the rows stay in the log')
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    const engine = this.#engine
+    engine.state = 'closed'
+    try {
+      await engine.log?.close()
+    } finally {
       engine.runs.close()
       engine.manifest.close()
       this.#lock.release()
     }
   }
 
-  /** The log is not written any more: the manifest says where it ends. */
+  /** The log is not written any more: the manifest says where it ends, or, where everything is sealed, drops it. */
   #logEnd(): Change[] {
-    const { log } = this.#engine
-    if (log === undefined) return []
-    const { offset, lsnEnd, hash } = log.synced
-    const end = { endOffset: offset, lsnEnd, lastHash: hash }
-    const ended: Change = { type: 'logEnded', fileNumber: log.fileNumber, end }
-    if (this.stats().headRows > 0) return [ended]
-    // Everything is sealed: the next open has nothing to replay.
-    const { logs } = this.#engine.manifest.state
-    return [
-      ended,
-      ...[...logs.values()].map(({ fileNumber }): Change => ({ type: 'logDropped', fileNumber })),
-    ]
+    const engine = this.#engine
+    const { log } = engine
+    const changes: Change[] = [...engine.newsOf(engine.producerChanges())]
+    if (log !== undefined) {
+      const { offset, lsnEnd, hash } = log.synced
+      const end = { endOffset: offset, lsnEnd, lastHash: hash }
+      changes.push({ type: 'logEnded', fileNumber: log.fileNumber, end })
+    }
+    for (const { head } of engine.catalog.all()) if (head.rowCount > 0) return changes
+    for (const { fileNumber } of engine.manifest.state.logs.values()) {
+      changes.push({ type: 'logDropped', fileNumber })
+    }
+    return changes
   }
 }
