@@ -1,0 +1,109 @@
+// Goal: no bench rots, and none measures wrong answers. Method: every bench runs at smoke size, in
+// this process; its digest must be the one of the rows it was made from, and its result must have
+// the shape that results/ holds. The command runs on the build, as `npm run bench` does. Speed is
+// not looked at: a busy machine must not fail a test.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run as page } from '../../bench/codec/page.bench.ts'
+import { run as append } from '../../bench/store/append.bench.ts'
+import { run as latest } from '../../bench/store/latest.bench.ts'
+import { run as log } from '../../bench/store/log.bench.ts'
+import { run as open } from '../../bench/store/open.bench.ts'
+import { run as range } from '../../bench/store/range.bench.ts'
+import { run as seal } from '../../bench/store/seal.bench.ts'
+import type { BenchResult, Figure } from '../../bench/support/harness.ts'
+import { parseResult } from '../../bench/support/report.ts'
+
+const command = fileURLToPath(new URL('../../dist/bench/run.js', import.meta.url))
+let folder = ''
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'varve-test-'))
+})
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A figure of one run: finite, beside probes that took time, without a verdict. */
+function expectWhole(figure: Figure): void {
+  const { name, median, samples, probes, verdict, unit } = figure
+  expect(samples, name).toHaveLength(1)
+  expect(Number.isFinite(median), name).toBe(true)
+  expect(unit, name).not.toBe('')
+  expect(verdict, name).toBe('none')
+  for (const probe of probes) {
+    expect(probe.samples, name).toHaveLength(1)
+    expect(probe.ratio, `${name} beside ${probe.name}`).toBeGreaterThanOrEqual(0)
+    expect(Number.isFinite(probe.ratio), `${name} beside ${probe.name}`).toBe(true)
+  }
+}
+
+const benches = [
+  { name: 'append', run: append, digest: '0f52524b', figures: 4, floors: 2 },
+  { name: 'range', run: range, digest: '588d6f8f', figures: 5, floors: 3 },
+  { name: 'latest', run: latest, digest: '5dddec02', figures: 3, floors: 1 },
+  { name: 'seal', run: seal, digest: '50633dbd', figures: 1, floors: 1 },
+  { name: 'open', run: open, digest: '2c9b240a', figures: 2, floors: 2 },
+  { name: 'log', run: log, digest: '8cf7e01f', figures: 2, floors: 1 },
+  { name: 'page', run: page, digest: '0fa060c5', figures: 30, floors: 0 },
+] as const
+
+describe('every bench at smoke size', () => {
+  test.each(benches)('$name', async ({ name, run, digest, figures, floors }) => {
+    const result: BenchResult = await run('smoke', { folder })
+    expect(result).toMatchObject({ bench: name, size: 'smoke', runs: 1, digest })
+    expect(result.figures).toHaveLength(figures)
+    expect(result.figures.filter(({ floor }) => floor !== undefined)).toHaveLength(floors)
+    for (const figure of result.figures) expectWhole(figure)
+    expect(new Set(result.figures.map((figure) => figure.name)).size).toBe(figures)
+    expect(readdirSync(folder), 'stores left behind').toEqual([])
+  })
+})
+
+function bench(...words: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...words], {
+    encoding: 'utf8',
+    env: { ...process.env, VARVE_DATA: '' },
+  })
+  return { status, stdout, stderr }
+}
+
+describe('the command', () => {
+  test('prints a table, writes a result, and finds what is worse than before', () => {
+    const out = join(folder, 'result.json')
+    const words = ['--size', 'smoke', '--only', 'latest,seal', '--folder', folder]
+    const first = bench(...words, '--out', out, '--commit', 'abc')
+    expect(first.stderr).toBe('')
+    expect(first.status).toBe(0)
+    expect(first.stdout).toMatch(/^latest, smoke, 1 runs\n {2}figure +median/)
+    expect(first.stdout).toContain('digest 5dddec02')
+    const written = parseResult(readFileSync(out, 'utf8'))
+    expect(written.benches.map((result) => result.bench)).toEqual(['latest', 'seal'])
+    expect(written.machine).toMatchObject({ commit: 'abc', node: process.versions.node })
+    expect(Object.keys(written.machine.kernels)).toContain('lz4')
+    expect(written.machine.cores).toBeGreaterThan(0)
+
+    // A past in which everything took no time at all: the present is worse.
+    const benchesBefore = written.benches.map((result) => ({
+      ...result,
+      figures: result.figures.map((figure) => ({ ...figure, median: 1e-9, deviation: 0 })),
+    }))
+    writeFileSync(out, JSON.stringify({ ...written, benches: benchesBefore }))
+    const other = join(folder, 'other.json')
+    const second = bench(...words, '--out', other, '--compare', out)
+    expect(second.status).toBe(1)
+    expect(second.stdout).toMatch(/^worse: seal: sealing 10,000 series of 400 rows: /m)
+  })
+
+  test('refuses what it does not know', () => {
+    const unknown = bench('--only', 'nothing')
+    expect(unknown.status).toBe(2)
+    expect(unknown.stderr).toContain('there are append, range, latest, seal, open, log, page')
+    expect(bench('--runs', '0').status).toBe(2)
+    expect(bench('--size', 'huge').status).toBe(2)
+  })
+})
