@@ -6,7 +6,7 @@ import { deltaBytes, forBytes, patchingOf, rleBytes, statsOf } from './measure.t
 import type { Patching, VectorStats } from './measure.ts'
 import { packedBytes } from './bitpack.ts'
 import { countDistinct, searchCode, takeDictionary } from './dictionary.ts'
-import { bitsOf, dictionaryMax, encodings, vectorRows } from './layout.ts'
+import { bitsOf, dictionaryMax, encodings, rleSaves, vectorRows } from './layout.ts'
 import type { Level } from './layout.ts'
 import { units } from './units.ts'
 
@@ -148,6 +148,16 @@ function candidatesOf(
   return candidates
 }
 
+/** RLE has won, but another encoding that is nearly as small reads faster. */
+function withoutCloseRle(candidates: readonly Candidate[], rle: Candidate): Candidate {
+  let best = rle
+  for (const each of candidates) {
+    if (each.encoding === encodings.rle || each.bytes * (1 - rleSaves) > rle.bytes) continue
+    if (best === rle || each.bytes < best.bytes) best = each
+  }
+  return best
+}
+
 /**
  * Plans units[0, count), cut into vectors at `starts`; `forced` takes that encoding where it can
  * hold the page.
@@ -181,6 +191,9 @@ export function planUnits(
     if (each.bytes >= bytesMost) continue
     best = each
     bytesMost = each.bytes
+  }
+  if (best.encoding === encodings.rle && forced === undefined && level !== 'high') {
+    best = withoutCloseRle(candidates, best)
   }
   const { encoding, bytes, patchings, dictionary } = best
   return { encoding, stats, patchings: patchings ?? [], dictionary, bytes }

@@ -30,6 +30,10 @@ export function toF64(
   const gcd = Number(meta.gcd)
   const power = powersOfTen[meta.scale]!
   const shift = at - from
+  if (power === 1) {
+    for (let i = from; i < end; i += 1) out[shift + i] = origin + gcd * units[i]!
+    return
+  }
   for (let i = from; i < end; i += 1) out[shift + i] = (origin + gcd * units[i]!) / power
 }
 

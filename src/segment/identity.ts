@@ -42,15 +42,28 @@ function bytesOf(array: {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }
 
-/** Bits that arrive a few at a time. */
+/** Bits that arrive a few at a time. As long as all are 1 they are only counted: most columns have no absent row. */
 class BitDigest {
-  readonly #hash: Sha256 = sha256()
+  #hash: Sha256 | undefined
+  #ones = 0
   #partial = 0
   #partialBits = 0
 
   /** The lowest `count` bits of `bits`; all 1 where it is undefined. */
   add(bits: Uint8Array | undefined, count: number): void {
-    if (this.#partialBits === 0) return this.#addAligned(bits, count)
+    if (this.#hash === undefined && bits === undefined) {
+      this.#ones += count
+      return
+    }
+    if (this.#hash === undefined) {
+      this.#hash = sha256()
+      this.#feed(this.#hash, undefined, this.#ones)
+    }
+    this.#feed(this.#hash, bits, count)
+  }
+
+  #feed(hash: Sha256, bits: Uint8Array | undefined, count: number): void {
+    if (this.#partialBits === 0) return this.#feedAligned(hash, bits, count)
     const bytes = new Uint8Array((this.#partialBits + count) >> 3)
     let at = 0
     for (let index = 0; index < count; index += 1) {
@@ -63,23 +76,40 @@ class BitDigest {
       this.#partial = 0
       this.#partialBits = 0
     }
-    if (at > 0) this.#hash.update(bytes)
+    if (at > 0) hash.update(bytes)
   }
 
   /** Blocks have a multiple of 8 rows, all but the last: this is the way of nearly all bits. */
-  #addAligned(bits: Uint8Array | undefined, count: number): void {
+  #feedAligned(hash: Sha256, bits: Uint8Array | undefined, count: number): void {
     const whole = count >> 3
     const rest = count & 7
-    if (whole > 0) this.#hash.update(bits?.subarray(0, whole) ?? new Uint8Array(whole).fill(255))
+    if (whole > 0) hash.update(bits?.subarray(0, whole) ?? new Uint8Array(whole).fill(255))
     const mask = (1 << rest) - 1
     this.#partial = rest === 0 ? 0 : (bits?.[whole] ?? 255) & mask
     this.#partialBits = rest
   }
 
   digest(): Uint8Array {
+    if (this.#hash === undefined) return digestOfOnes(this.#ones)
     if (this.#partialBits > 0) this.#hash.update(Uint8Array.of(this.#partial))
     return this.#hash.digest()
   }
+}
+
+const onesDigests = new Map<number, Uint8Array>()
+const onesDigestsMax = 1024
+
+/** The presence digest of `count` rows that are all present: the same for all columns of a run, and for many runs. */
+function digestOfOnes(count: number): Uint8Array {
+  let digest = onesDigests.get(count)
+  if (digest === undefined) {
+    const bytes = new Uint8Array((count + 7) >> 3).fill(255)
+    if ((count & 7) !== 0) bytes[bytes.length - 1] = (1 << (count & 7)) - 1
+    digest = sha256().update(bytes).digest()
+    if (onesDigests.size >= onesDigestsMax) onesDigests.clear()
+    onesDigests.set(count, digest)
+  }
+  return digest
 }
 
 /** How many of the bits are 1. */
@@ -99,7 +129,8 @@ class ColumnDigest {
   readonly spec: ColumnSpec
   readonly #presence = new BitDigest()
   readonly #values: Sha256 = sha256()
-  readonly #lengths: Sha256 = sha256()
+  /** Of texts alone. */
+  #lengths: Sha256 | undefined
   readonly #uses = new Map<string, number>()
   presentCount = 0
 
@@ -183,6 +214,7 @@ class ColumnDigest {
       lengths[at] = column.offsets[row + 1]! - column.offsets[row]!
       at += 1
     }
+    this.#lengths ??= sha256()
     this.#lengths.update(bytesOf(lengths))
     // Absent rows have no bytes, so the present ones lie side by side.
     this.#values.update(column.bytes.subarray(column.offsets[from]!, column.offsets[end]!))
@@ -201,6 +233,7 @@ class ColumnDigest {
         return
       }
       case 'bytes':
+        assert(this.#lengths !== undefined, 'leaf: a column of texts that is written has some')
         writer.bytes(sha256().update(this.#lengths.digest()).update(this.#values.digest()).digest())
         return
       default:

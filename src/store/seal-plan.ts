@@ -1,6 +1,7 @@
 // What a seal writes: pure decisions over the frozen chunks of a series.
 import type { Chunk, ChunkView, RowRules } from '#head'
-import { partitionEnd, partitionStart } from '#schema'
+import { partitionEnd, partitionStart, placeColumnId } from '#schema'
+import type { ColumnSpec } from '#schema'
 import type { SeriesRuntime } from './catalog.ts'
 import type { RunPlan, SeriesPlan } from './write-runs.ts'
 
@@ -26,11 +27,19 @@ export function planSeal({ runtime, chunks }: FrozenSeries): SeriesPlan {
   return {
     seriesId: runtime.id,
     key: runtime.key,
-    specs: runtime.head.storedSpecs,
+    specs: storedSpecs(runtime, chunks),
     rules,
     rowsMax: chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0),
     runs,
   }
+}
+
+/** Columns that some chunk holds: one that no row gave would be encoded and hashed for nothing. */
+function storedSpecs(runtime: SeriesRuntime, chunks: readonly Chunk[]): ColumnSpec[] {
+  return runtime.head.storedSpecs.filter(
+    ({ id, index }) =>
+      id === placeColumnId || chunks.some((chunk) => chunk.columns[index] !== undefined),
+  )
 }
 
 /** Starts of the partitions that rows of the chunks fall in, rising. */
