@@ -6,6 +6,7 @@
 import { loadWasmHash, typescriptHash } from './hash.ts'
 import { loadNativeLz4, typescriptLz4 } from './lz4.ts'
 import { lockKind, nativeLockFailure } from './lock.ts'
+import { mapFailure, mapKind } from './map.ts'
 import { isNativeAllowed } from './native.ts'
 import type { HashKernel, Lz4Kernel } from './contract.ts'
 
@@ -50,15 +51,18 @@ export function loadKernels(): Promise<void> {
  *  missing. */
 export function kernelInfo(): Record<string, string> {
   const lock = lockKind()
+  const map = mapKind()
+  const unmapped = mapFailure()
   const failure = nativeLockFailure()
   return {
     lz4: lz4Name,
     hash: hashName,
     simd: 'scalar',
-    map: 'read',
+    map,
     lock,
     ...reasons,
     ...(failure === undefined ? {} : { lockReason: reasonOf(failure) }),
+    ...(unmapped === undefined ? {} : { mapReason: reasonOf(unmapped) }),
   }
 }
 

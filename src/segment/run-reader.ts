@@ -4,21 +4,14 @@ import { allocateColumn, codeMap, fillAbsent, mapCodes } from '#batch'
 import type { CodeMap, ColumnData, I64Data } from '#batch'
 import { blockRowsMax, decodeRows, storedRange, vectorRows } from '#codec'
 import type { PageMeta } from '#codec'
-import { hash64 } from '#kernel'
 import { timeColumnId } from '#schema'
 import type { ColumnSpec } from '#schema'
-import { blockCountOf, decodeFooter } from './footer.ts'
-import type { RunColumn, RunFooter, RunLocation } from './footer.ts'
-
-/** Where a run's bytes come from. Reading past the end, or fewer bytes than asked, is the source's to report. */
-export interface RunBytes {
-  /** For errors: the file's path. */
-  readonly file: string
-  /** For errors: the series' name. */
-  readonly series: string
-  /** Fills `target` from `offset` of the file. @throws {VarveError} ERR_CORRUPT where the file ends before. */
-  read(target: Uint8Array, offset: number): void
-}
+import { blockCountOf } from './footer.ts'
+import type { RunColumn, RunLocation } from './footer.ts'
+import { RunPages } from './run-pages.ts'
+import type { RunBytes } from './run-pages.ts'
+import { vectorCountOf } from './sparse-index.ts'
+import type { RunFacts } from './sparse-index.ts'
 
 /** Two stored ranges with a gap up to this are read in one go: a page of the device comes anyway. */
 const gapBytesMax = 4096
@@ -47,32 +40,24 @@ interface Wanted {
 export class RunReader {
   readonly info: RunLocation
   readonly #bytes: RunBytes
-  readonly #columns = new Map<number, RunColumn>()
-  readonly #order: readonly RunColumn[]
-  /** Per block, where its first page starts in the file. */
-  readonly #blockOffsets: readonly number[]
+  readonly #pages: RunPages
   /** The vector of times decoded last, for searches. */
   readonly #times: I64Data
   #timesVector = -1
   /** Code maps by target dictionary: a scan maps the same dictionary batch after batch. */
   readonly #codeMaps = new WeakMap<readonly string[], Map<number, CodeMap>>()
 
-  /** Reads and verifies the run's footer. @throws {VarveError} ERR_CORRUPT, ERR_VERSION, ERR_IO */
-  constructor(bytes: RunBytes, info: RunLocation) {
+  /**
+   * Reads and verifies the run's footer. With `factsOf`, what the sparse index says of the run at the moment of a call,
+   * nothing is read before it is needed.
+   *
+   * @throws {VarveError} ERR_CORRUPT, ERR_VERSION, ERR_IO
+   */
+  constructor(bytes: RunBytes, info: RunLocation, factsOf?: () => RunFacts | undefined) {
     this.#bytes = bytes
     this.info = info
-    const footer = this.#readFooter()
-    for (const column of footer.columns) this.#columns.set(column.columnId, column)
-    this.#order = footer.columns
-    this.#blockOffsets = blockOffsets(footer)
-    const end = this.#blockOffsets.at(-1)!
-    const time = this.#columns.get(timeColumnId)
-    if (footer.rowCount !== info.rowCount || end !== footer.dataOffset + info.dataBytes) {
-      throw this.#corrupt('the run footer and the manifest tell of other rows or bytes')
-    }
-    if (time?.physical !== 'i64' || time.pages.some((page) => page.zone === undefined)) {
-      throw this.#corrupt('the run has no column of times')
-    }
+    this.#pages = new RunPages(bytes, info, factsOf)
+    if (factsOf === undefined) this.#pages.footer()
     const times = allocateColumn('i64', vectorRows, { optional: false })
     assert(times.physical === 'i64', 'times are int64')
     this.#times = times
@@ -84,7 +69,7 @@ export class RunReader {
 
   /** The stored columns of the run, in order of id. */
   get columns(): readonly RunColumn[] {
-    return this.#order
+    return this.#pages.footer().columns
   }
 
   #corrupt(message: string, details: Record<string, unknown> = {}): VarveError {
@@ -92,38 +77,29 @@ export class RunReader {
     return new VarveError('ERR_CORRUPT', message, { file, series, ...details })
   }
 
-  #readFooter(): RunFooter {
-    const { footerOffset, footerBytes, footerHash } = this.info
-    const bytes = new Uint8Array(footerBytes)
-    this.#bytes.read(bytes, footerOffset)
-    const actual = hash64(bytes)
-    if (actual !== footerHash) {
-      throw this.#corrupt('the hash of a run footer differs', {
-        offset: footerOffset,
-        expected: footerHash,
-        actual,
-      })
-    }
-    return decodeFooter(bytes, { file: this.#bytes.file, offset: footerOffset })
-  }
-
   /** The first row with a time at or after `time`; rowCount where there is none. The run is in order of time. */
   lowerBound(time: bigint): number {
     if (time <= this.info.timeMin) return 0
     if (time > this.info.timeMax) return this.rowCount
-    const pages = this.#columns.get(timeColumnId)!.pages
-    let block = 0
-    for (; block < pages.length - 1; block += 1) {
-      const page = pages[block]!
-      if (page.zone!.max[page.vectorCount - 1]! >= time) break
-    }
-    const page = pages[block]!
-    const vector = firstAtOrAfter(page.zone!.max, page.vectorCount, time)
-    if (vector === page.vectorCount) return Math.min((block + 1) * blockRowsMax, this.rowCount)
-    const rowFirst = block * blockRowsMax + vector * vectorRows
-    const rows = Math.min(vectorRows, page.rowCount - vector * vectorRows)
-    if (page.zone!.min[vector]! >= time) return rowFirst
+    const vectors = this.#pages.vectors()
+    const vector = vectors === undefined ? this.#vectorByFooter(time) : vectorByIndex(vectors, time)
+    const rowFirst = vector.number * vectorRows
+    if (rowFirst >= this.rowCount) return this.rowCount
+    if (vector.first >= time) return rowFirst
+    const rows = Math.min(vectorRows, this.rowCount - rowFirst)
     return rowFirst + firstAtOrAfter(this.#timesOf(rowFirst, rows), rows, time)
+  }
+
+  #vectorByFooter(time: bigint): VectorFound {
+    const blockCount = blockCountOf(this.rowCount)
+    for (let block = 0; block < blockCount; block += 1) {
+      const { zone, vectorCount } = this.#pages.pagesOf(block, [timeColumnId])[0]!.meta
+      if (zone!.max[vectorCount - 1]! < time && block < blockCount - 1) continue
+      const vector = firstAtOrAfter(zone!.max, vectorCount, time)
+      const number = block * (blockRowsMax / vectorRows) + vector
+      return { number, first: vector < vectorCount ? zone!.min[vector]! : time }
+    }
+    return { number: vectorCountOf(this.rowCount), first: time }
   }
 
   #timesOf(rowFirst: number, rows: number): BigInt64Array {
@@ -160,11 +136,11 @@ export class RunReader {
     for (let index = 0; index < specs.length; index += 1) {
       const spec = specs[index]!
       const target = targets[index]!
-      const column = this.#columns.get(spec.id)
-      if (column === undefined) {
+      const physical = this.#pages.physicalOf(spec.id)
+      if (physical === undefined) {
         fillAbsent(target, at, at + end - from)
-      } else if (column.physical !== target.physical) {
-        throw this.#corrupt(`column '${spec.name}' is stored as ${column.physical}`, {
+      } else if (physical !== target.physical) {
+        throw this.#corrupt(`column '${spec.name}' is stored as ${physical}`, {
           column: spec.name,
         })
       } else pairs.push([spec.id, target])
@@ -219,29 +195,22 @@ export class RunReader {
   ): Wanted[] {
     const vectorFrom = Math.floor(from / vectorRows)
     const vectorEnd = Math.ceil(end / vectorRows)
-    const wanted: Wanted[] = []
-    let next = 0
-    let offset = this.#blockOffsets[block]!
-    for (const column of this.#order) {
-      const page = column.pages[block]!
-      const pair = pairs[next]
-      if (pair === undefined) break
-      if (pair[0] === column.columnId) {
-        next += 1
-        const stored = storedRange(page, vectorFrom, vectorEnd)
-        wanted.push({
-          page,
-          target: pair[1],
-          columnId: column.columnId,
-          offset: offset + stored.from,
-          end: offset + stored.end,
-          storedFrom: stored.from,
-        })
+    const pages = this.#pages.pagesOf(
+      block,
+      pairs.map(([columnId]) => columnId),
+    )
+    return pairs.map(([columnId, target], index) => {
+      const { meta: page, offset } = pages[index]!
+      const stored = storedRange(page, vectorFrom, vectorEnd)
+      return {
+        page,
+        target,
+        columnId,
+        offset: offset + stored.from,
+        end: offset + stored.end,
+        storedFrom: stored.from,
       }
-      offset += page.payloadBytes
-    }
-    assert(next === pairs.length, 'run: the columns asked for are there, in order of id')
-    return wanted
+    })
   }
 
   /** Codes of the run's dictionaries become codes of the targets'. */
@@ -254,39 +223,47 @@ export class RunReader {
     for (let index = 0; index < specs.length; index += 1) {
       const target = targets[index]!
       if (target.physical !== 'code') continue
-      const column = this.#columns.get(specs[index]!.id)
-      if (column === undefined) continue
-      const map = this.#codeMapOf(column, target.dictionary)
+      const columnId = specs[index]!.id
+      if (this.#pages.physicalOf(columnId) === undefined) continue
+      const map = this.#codeMapOf(columnId, target.dictionary)
       const bad = mapCodes(target.values, from, end, map)
       if (bad < 0) continue
       throw this.#corrupt('a code is not in the dictionary', { column: specs[index]!.name })
     }
   }
 
-  #codeMapOf(column: RunColumn, into: string[]): CodeMap {
+  #codeMapOf(columnId: number, into: string[]): CodeMap {
     let maps = this.#codeMaps.get(into)
     if (maps === undefined) {
       maps = new Map()
       this.#codeMaps.set(into, maps)
     }
-    let map = maps.get(column.columnId)
+    let map = maps.get(columnId)
     if (map === undefined) {
-      map = codeMap(column.dictionary!, into)
-      maps.set(column.columnId, map)
+      map = codeMap(this.#pages.dictionaryOf(columnId), into)
+      maps.set(columnId, map)
     }
     return map
   }
 }
 
-function blockOffsets(footer: RunFooter): number[] {
-  const offsets = [footer.dataOffset]
-  const blockCount = blockCountOf(footer.rowCount)
-  for (let block = 0; block < blockCount; block += 1) {
-    let bytes = 0
-    for (const column of footer.columns) bytes += column.pages[block]!.payloadBytes
-    offsets.push(offsets[block]! + bytes)
+interface VectorFound {
+  readonly number: number
+  /** Its first time. */
+  readonly first: bigint
+}
+
+/** The first vector whose last time is at or after `time`. `vectors`: first and last time of each. */
+function vectorByIndex(vectors: BigInt64Array, time: bigint): VectorFound {
+  const vectorCount = vectors.length / 2
+  let low = 0
+  let high = vectorCount
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (vectors[2 * middle + 1]! < time) low = middle + 1
+    else high = middle
   }
-  return offsets
+  return { number: low, first: low < vectorCount ? vectors[2 * low]! : time }
 }
 
 function firstAtOrAfter(sorted: BigInt64Array, count: number, time: bigint): number {

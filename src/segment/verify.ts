@@ -15,7 +15,7 @@ import { LeafHasher } from './identity.ts'
 import { decodeHeader, decodeTrailer, hashPieceBytes, headerBytes, trailerBytes } from './layout.ts'
 import type { SegmentHeader, SegmentTrailer } from './layout.ts'
 import { RunReader } from './run-reader.ts'
-import type { RunBytes } from './run-reader.ts'
+import type { RunBytes } from './run-pages.ts'
 
 export interface SegmentDamage {
   readonly file: string

@@ -246,7 +246,8 @@ describe('selection', () => {
     expect(info['hash']).toBe('wasm')
     expect(['native', 'typescript']).toContain(info['lz4'])
     expect(['native', 'flock', 'lease']).toContain(info['lock'])
-    expect(info).toMatchObject({ simd: 'scalar', map: 'read' })
+    expect(info['simd']).toBe('scalar')
+    expect(['mmap', 'read']).toContain(info['map'])
   })
 
   it('is made once', () => {

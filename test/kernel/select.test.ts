@@ -13,7 +13,11 @@ function isLoaded(name: string): boolean {
   return Object.keys(require.cache).some((path) => path.includes(`/node_modules/${name}/`))
 }
 
-beforeEach(() => vi.resetModules())
+beforeEach(() => {
+  vi.resetModules()
+  // Whatever the surroundings say: each test has its own.
+  vi.stubEnv('VARVE_NATIVE', 'on')
+})
 afterEach(() => {
   vi.unstubAllEnvs()
   vi.doUnmock('xxhash-wasm')
@@ -26,16 +30,17 @@ describe('VARVE_NATIVE=off', () => {
     const kernel = await import('#kernel')
     await kernel.loadKernels()
     const info = kernel.kernelInfo()
-    expect(info).toMatchObject({ lz4: 'typescript', hash: 'wasm' })
+    expect(info).toMatchObject({ lz4: 'typescript', hash: 'wasm', map: 'read' })
     expect(['flock', 'lease']).toContain(info['lock'])
     expect(kernel.kernelInfo()).toEqual(info)
     const block = kernel.lz4Compress(text('abcabcabcabcabcabcabcabcabcabc'))
     expect(kernel.lz4Decompress(block, 30)).toEqual(text('abcabcabcabcabcabcabcabcabcabc'))
     expect(isLoaded('lz4-napi')).toBe(false)
     expect(isLoaded('fs-native-extensions')).toBe(false)
+    expect(isLoaded('koffi')).toBe(false)
     if (process.platform === 'linux') {
       const maps = readFileSync('/proc/self/maps', 'utf8')
-      expect(maps).not.toMatch(/lz4-napi|fs-native-extensions/)
+      expect(maps).not.toMatch(/lz4-napi|fs-native-extensions|koffi/)
     }
   })
 })
@@ -74,6 +79,8 @@ describe('what cannot be loaded', () => {
       hash: 'typescript',
       hashReason: 'not here',
       lockReason: 'no build of fs-native-extensions',
+      map: 'read',
+      mapReason: 'no build of koffi',
     })
     expect(kernel.hash32(text('abc'))).toBe(0xad770999)
   })
@@ -83,11 +90,18 @@ describe('the choice of this machine', () => {
   it.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('is native', async () => {
     const kernel = await import('#kernel')
     await kernel.loadKernels()
-    expect(kernel.kernelInfo()).toMatchObject({ lz4: 'native', hash: 'wasm', lock: 'native' })
+    expect(kernel.kernelInfo()).toMatchObject({
+      lz4: 'native',
+      hash: 'wasm',
+      lock: 'native',
+      map: 'mmap',
+    })
     // What the test of VARVE_NATIVE=off looks for can be seen here.
     expect(isLoaded('lz4-napi')).toBe(true)
     expect(isLoaded('fs-native-extensions')).toBe(true)
-    expect(readFileSync('/proc/self/maps', 'utf8')).toMatch(/lz4-napi|fs-native-extensions/)
+    expect(isLoaded('koffi')).toBe(true)
+    const maps = readFileSync('/proc/self/maps', 'utf8')
+    for (const name of [/lz4-napi/, /koffi/]) expect(maps).toMatch(name)
   })
 
   it('names flock(1) where that is all there is', async () => {

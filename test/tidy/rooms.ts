@@ -22,6 +22,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages a room alone may import. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
-  kernel: ['lz4-napi', 'xxhash-wasm', 'fs-native-extensions'],
+  kernel: ['lz4-napi', 'xxhash-wasm', 'fs-native-extensions', 'koffi'],
   cli: ['commander', 'cli-progress'],
 }
