@@ -166,6 +166,34 @@ export class Chunk {
     }
   }
 
+  /** The rows above `lsn`, in a chunk of their own where there are others. For a view whose older rows stand in runs
+   *  now; this chunk stays as it is. */
+  tailAfter(lsn: bigint, rules: RowRules): Chunk {
+    if (lsn < this.lsnFirst) return this
+    const from = this.#rowAfter(Number(lsn - this.lsnFirst))
+    const tail = new Chunk(this.#rowCount - from)
+    for (const spec of rules.specs) {
+      const column = this.columns[spec.index]
+      if (column !== undefined) copyRows(column, from, this.#rowCount, tail.column(spec), 0)
+    }
+    for (let at = 0; at < this.#appendRows.length; at += 1) {
+      const end = this.#appendRows[at + 1] ?? this.#rowCount
+      const start = Math.max(this.#appendRows[at]!, from)
+      if (start >= end) continue
+      const offset = this.#appendLsns[at]! + start - this.#appendRows[at]!
+      tail.commit(end - start, this.lsnFirst + BigInt(offset), rules)
+    }
+    return tail
+  }
+
+  /** The first row with a relative lsn above `offset`. */
+  #rowAfter(offset: number): number {
+    let at = this.#appendLsns.length - 1
+    while (at > 0 && this.#appendLsns[at]! > offset) at -= 1
+    const end = this.#appendRows[at + 1] ?? this.#rowCount
+    return Math.min(end, this.#appendRows[at]! + offset - this.#appendLsns[at]! + 1)
+  }
+
   /** The lsn of each row, where the kind needs it. */
   #placeOf(rules: RowRules): I64Data | undefined {
     if (rules.place === undefined) return undefined

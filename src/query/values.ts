@@ -4,7 +4,8 @@ import type { BytesData } from '#batch'
 import { VarveError } from '#base'
 import type { SymbolColumn, ValueColumn } from '#schema'
 
-const decoder = new TextDecoder()
+// A byte order mark is part of a text like any other character.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 function outside(index: number, length: number): VarveError {
   return new VarveError('ERR_ARGUMENT', `row ${index} of a column of ${length}`, {
