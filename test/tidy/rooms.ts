@@ -14,7 +14,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   manifest: ground,
   head: ['base', 'batch', 'schema'],
   query: ['base', 'batch', 'schema', 'head'],
-  store: [...ground, 'segment', 'wal', 'manifest', 'head', 'query'],
+  compact: [...ground, 'segment', 'head', 'query'],
+  store: [...ground, 'segment', 'wal', 'manifest', 'head', 'query', 'compact'],
   ingest: ['base', 'batch', 'schema', 'vfs', 'kernel'],
   inspect: ['base', 'kernel', 'schema', 'vfs', 'segment', 'wal', 'manifest'],
   cli: ['base', 'schema', 'vfs', 'ingest', 'inspect', 'store', 'kernel'],
@@ -23,5 +24,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 /** Packages a room alone may import. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   kernel: ['lz4-napi', 'xxhash-wasm', 'fs-native-extensions', 'koffi'],
+  compact: ['piscina'],
   cli: ['commander', 'cli-progress'],
 }

@@ -1,0 +1,36 @@
+// What the compaction thread does with a job. It touches files of the real file system only:
+// threads share no memory twin.
+import { threadId } from 'node:worker_threads'
+import { loadKernels } from '#kernel'
+import { diskVfs } from '#vfs'
+import { compactFiles } from './job.ts'
+import type { CompactionJob } from './job.ts'
+import { Cancelled, isRaised, outcomeOf } from './outcome.ts'
+import type { CancelFlag, Outcome } from './outcome.ts'
+import { runStepsNow } from './step.ts'
+
+export interface ThreadTask {
+  readonly job: CompactionJob
+  readonly flag: CancelFlag
+}
+
+/** Throws where the flag is raised. */
+export function checkOf(flag: CancelFlag): () => void {
+  return () => {
+    if (isRaised(flag)) throw new Cancelled()
+  }
+}
+
+/** Does the job on this thread, without a pause. Never rejects: what goes wrong is the outcome. */
+export async function runOnThread(
+  { job, flag }: ThreadTask,
+  check: () => void = checkOf(flag),
+): Promise<Outcome> {
+  try {
+    await loadKernels()
+    const drafts = runStepsNow(compactFiles(diskVfs, job, check))
+    return { end: 'done', drafts, threadId }
+  } catch (error) {
+    return outcomeOf(error)
+  }
+}

@@ -1,0 +1,4 @@
+// The entry of the compaction thread: a task in, an outcome out.
+import { runOnThread } from './thread-job.ts'
+import type { ThreadTask } from './thread-job.ts'
+export default (task: ThreadTask): ReturnType<typeof runOnThread> => runOnThread(task)
