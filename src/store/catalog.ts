@@ -2,7 +2,7 @@
 // and by appends; definitions the manifest does not have yet are kept as changes for its next edit.
 import { VarveError, assert } from '#base'
 import { HeadSeries, rulesOf } from '#head'
-import type { RowRules } from '#head'
+import type { Ring, RowRules } from '#head'
 import type { Change, ManifestState, ProducerState, SchemaEntry, SeriesEntry } from '#manifest'
 import {
   checkCompatible,
@@ -27,6 +27,8 @@ export interface SeriesRuntime {
   readonly producersChanged: Set<string>
   /** The log or the manifest tells of the series and its newest schema. */
   isTold: boolean
+  /** The newest rows in shared memory, where somebody asked for them. */
+  ring: Ring | undefined
 }
 
 export function rulesOfSeries(runtime: SeriesRuntime): RowRules {
@@ -42,6 +44,7 @@ function forgetColumns(head: HeadSeries): void {
 
 export class Catalog {
   readonly #kinds = new Map<string, StoredKind>()
+  readonly #rules = new WeakMap<StoredKind, Map<PartitionWidth, RowRules>>()
   readonly #byKey = new Map<string, SeriesRuntime>()
   readonly #byId = new Map<number, SeriesRuntime>()
   /** Definitions that the manifest does not have yet, by what they define. */
@@ -94,8 +97,17 @@ export class Catalog {
     this.#kinds.set(schema.name, schema)
     for (const runtime of this.#byId.values()) {
       if (runtime.key.kind !== schema.name) continue
-      runtime.head.extend(rulesOf(schema, rulesOfSeries(runtime).partitionWidth))
+      runtime.head.extend(this.#rulesOf(schema, rulesOfSeries(runtime).partitionWidth))
     }
+  }
+
+  /** Series of one kind share their rules: there may be thousands of them. */
+  #rulesOf(kind: StoredKind, partitionWidth: PartitionWidth): RowRules {
+    let byWidth = this.#rules.get(kind)
+    if (byWidth === undefined) this.#rules.set(kind, (byWidth = new Map()))
+    let rules = byWidth.get(partitionWidth)
+    if (rules === undefined) byWidth.set(partitionWidth, (rules = rulesOf(kind, partitionWidth)))
+    return rules
   }
 
   #noteSeries(entry: SeriesEntry): SeriesRuntime {
@@ -110,10 +122,11 @@ export class Catalog {
       id: entry.seriesId,
       key,
       name: seriesName(key),
-      head: new HeadSeries(rulesOf(kind, entry.partitionWidth)),
+      head: new HeadSeries(this.#rulesOf(kind, entry.partitionWidth)),
       producers: new Map(),
       producersChanged: new Set(),
       isTold: true,
+      ring: undefined,
     }
     this.#seriesIdLast = Math.max(this.#seriesIdLast, entry.seriesId)
     this.#byKey.set(keyText(key), runtime)

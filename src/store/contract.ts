@@ -183,9 +183,14 @@ export interface StoreStats {
   headBytes: number
   /** Seals that an append had to wait for because the head was full. */
   inlineSeals: number
+  /** Rounds of compaction that this handle published, and those of them that it began by itself. */
+  compactions: number
+  ownCompactions: number
   /** Read calls and bytes read from segment files by this handle. */
   readCalls: number
   readBytes: number
+  /** How the sparse index is in memory; 'none': there is none, or it is damaged, and footers are read instead. */
+  indexUsed: 'mmap' | 'read' | 'none'
 }
 
 /** rows: how many were added (0 for a producer's duplicate). lsn: of the last of them; of the original for a duplicate.

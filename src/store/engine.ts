@@ -1,17 +1,16 @@
 // A store open for writing: manifest, log, head and runs, and the appends that go through them. What takes long (seal,
 // compaction, snapshots) is in rooms of its own and works on this.
 import { assert, limits } from '#base'
-import type { Logger } from '#base'
-import type { Chunk } from '#head'
+import type { Logger, Timer } from '#base'
 import type { Change, Manifest, ManifestState } from '#manifest'
 import type { LogWriter } from '#wal'
 import { AckOf } from './ack.ts'
-import type { Catalog, SeriesRuntime } from './catalog.ts'
+import type { Catalog } from './catalog.ts'
 import { closedError } from './closed.ts'
 import type { Ack } from './contract.ts'
 import type { Env } from './env.ts'
-import { newestAfter } from './newest.ts'
-import type { Newest } from './newest.ts'
+import { HeldFiles } from './held-files.ts'
+import { Rings } from './latest.ts'
 import type { Paths } from './paths.ts'
 import { Pins } from './pins.ts'
 import { appendRows, duplicateLsn } from './rows-in.ts'
@@ -47,8 +46,13 @@ export class Engine implements WriterContext {
   readonly runs: RunCache
   readonly log: LogWriter | undefined
   readonly pins = new Pins()
-  readonly #newest = new WeakMap<SeriesRuntime, Newest>()
+  /** Files that only readers in other processes need. */
+  readonly held = new HeldFiles()
+  #looking: Timer | undefined
+  readonly rings = new Rings()
   readonly #writing = new Set<number>()
+  /** Long work that is under way or waits for its turn. */
+  #works = 0
   #lsnEnd: bigint
   /** Bytes of unsealed rows at which they are sealed. */
   readonly headBytesMax: number
@@ -99,9 +103,16 @@ export class Engine implements WriterContext {
     return this.#writing.has(fileNumber)
   }
 
-  /** Nothing is under way: what the manifest does not name are leftovers. */
-  endWriting(): void {
-    this.#writing.clear()
+  /** Files may be written from now on that the manifest does not name yet. */
+  beginWork(): void {
+    this.#works += 1
+  }
+
+  /** When nothing is under way, what the manifest does not name are leftovers. */
+  endWork(): void {
+    assert(this.#works > 0, 'engine: work ends once')
+    this.#works -= 1
+    if (this.#works === 0) this.#writing.clear()
   }
 
   /** @throws {VarveError} ERR_CLOSED */
@@ -145,31 +156,8 @@ export class Engine implements WriterContext {
       return new AckOf(log, 0, duplicateLsn(catalog, requests) + 1n)
     }
     this.headBytes += appended.bytes
-    for (const { runtime, chunk, from, end } of appended.parts) {
-      const before = this.#newest.get(runtime)
-      if (before === undefined) continue
-      this.#newest.set(runtime, newestAfter(before, chunk, from, end, runtime.head.rules))
-    }
+    for (const part of appended.parts) this.rings.take(part)
     return new AckOf(log, appended.rows, appended.lsnEnd)
-  }
-
-  newestOf(runtime: SeriesRuntime): Newest {
-    return this.#newest.get(runtime) ?? { at: 'unknown' }
-  }
-
-  noteNewest(runtime: SeriesRuntime, newest: Newest): void {
-    this.#newest.set(runtime, newest)
-  }
-
-  /** Rows came or went otherwise than by appends. */
-  forgetNewest(runtime: SeriesRuntime): void {
-    this.#newest.delete(runtime)
-  }
-
-  /** The chunks are sealed: a newest row in one of them is to be read again. */
-  forgetNewestIn(runtime: SeriesRuntime, chunks: readonly Chunk[]): void {
-    const newest = this.#newest.get(runtime)
-    if (newest?.at === 'chunk' && chunks.includes(newest.chunk)) this.#newest.delete(runtime)
   }
 
   /** Counts the bytes of the head anew, after rows left it. */
@@ -185,12 +173,31 @@ export class Engine implements WriterContext {
     const state = this.manifest.commit([...untold, ...changes])
     this.isInDoubt = false
     this.catalog.told(untold)
+    this.held.note(changes, state.editNumber)
+    // From here on the manifest says whether they are wanted.
+    for (const change of changes) {
+      if (change.type === 'fileAdded') this.#writing.delete(change.file.fileNumber)
+    }
     return state
   }
 
   /** The same, where there is anything to say. */
   commitIfAny(changes: readonly Change[]): void {
     if (changes.length > 0 || this.catalog.untold().length > 0) this.commit(changes)
+  }
+
+  /** Looks again later, once, while the store is open. */
+  lookAgain(ms: number, look: () => void): void {
+    if (this.#looking !== undefined || this.state !== 'open') return
+    this.#looking = this.scheduler.after(ms, () => {
+      this.#looking = undefined
+      look()
+    })
+  }
+
+  stopLooking(): void {
+    this.#looking?.cancel()
+    this.#looking = undefined
   }
 
   /** How far each producer is that was accepted since an edit told of it. A seal takes this along with the rows: what a

@@ -1,6 +1,7 @@
 // Everything outside of the engine, passed in: files, time, chance, scheduling. Tests pass manual ones.
 import { systemClock, systemRandom, systemScheduler } from '#base'
 import type { Clock, RandomSource, Scheduler } from '#base'
+import type { Compactor } from '#compact'
 import { diskVfs } from '#vfs'
 import type { Vfs } from '#vfs'
 
@@ -9,8 +10,20 @@ export interface Env {
   readonly clock: Clock
   readonly random: RandomSource
   readonly scheduler: Scheduler
+  /** Where compactions run. Default: on a thread over the real file system, else in turns of this one. */
+  readonly compactor?: Compactor
   /** Smaller bounds than those of #base, for tests that reach them. */
-  readonly limits?: { readonly headBytesMax?: number; readonly logRotateBytes?: number }
+  readonly limits?: {
+    readonly headBytesMax?: number
+    readonly logRotateBytes?: number
+    /** Runs of one partition that are left as they are unless somebody asks. */
+    readonly partitionRunsMax?: number
+    /** Runs in no index at which one is written, open or at close. */
+    readonly indexRunsMin?: number
+    /** How long, and how much of it, is kept for readers in other processes alone. */
+    readonly heldMsMax?: number
+    readonly heldBytesMax?: number
+  }
 }
 
 export const systemEnv: Env = {

@@ -16,9 +16,16 @@ import type { Env } from './env.ts'
 import { fileNumberOf, pathsOf } from './paths.ts'
 import type { Paths } from './paths.ts'
 import { ReaderStore } from './reader-store.ts'
-import { previousOf, quarantineBytes, quarantineDamage, readLogs } from './recover.ts'
+import {
+  editOfUnnamedLogs,
+  previousOf,
+  quarantineBytes,
+  quarantineDamage,
+  readLogs,
+} from './recover.ts'
 import { Replay } from './replay.ts'
 import { RunCache } from './run-cache.ts'
+import { RunIndex } from './run-index.ts'
 import { freezeHead, sealFrozen } from './seal.ts'
 import { Job } from './work.ts'
 import { WriterStore } from './writer-store.ts'
@@ -197,6 +204,7 @@ function recover(env: Env, paths: Paths, options: Options, manifest: Manifest): 
   const replay = new Replay({ catalog, state, lsnEnd: undefined })
   const read = readLogs(env, paths, state, replay, { upTo: 'all', isSalvage })
   manifest.requireEdit(read.manifestEdit)
+  manifest.requireEdit(editOfUnnamedLogs(env, paths, state, logger))
   const torn = read.last?.summary.torn
   const { damage } = read
   const quarantined: string[] = []
@@ -237,7 +245,16 @@ function engineOf(
     logger: options.logger,
     manifest,
     catalog,
-    runs: new RunCache(env.vfs, paths),
+    runs: new RunCache(
+      env.vfs,
+      paths,
+      new RunIndex({
+        vfs: env.vfs,
+        folder: paths.index,
+        storeId: manifest.state.storeId,
+        logger: options.logger,
+      }),
+    ),
     log,
     epochFirstLsn: BigInt(manifest.state.epoch) * lsnEpochRows,
     headBytesMax: env.limits?.headBytesMax,

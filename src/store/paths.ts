@@ -1,6 +1,7 @@
 // Where things lie in a store's folder. Symbols never become names here; numbers do.
 //
-//   LOCK  CURRENT  manifest/  wal/000000000042.wal  segments/000000000007.segment  packs/000000000008.pack  quarantine/
+//   LOCK  CURRENT  manifest/  wal/000000000042.wal  segments/000000000007.segment  packs/000000000008.pack
+//   quarantine/  index/000000000123.index  readers/4711-0123456789ab.lease
 import { logFileName } from '#wal'
 import type { FileKind } from '#manifest'
 
@@ -13,6 +14,10 @@ export interface Paths {
   readonly segments: string
   readonly packs: string
   readonly quarantine: string
+  /** Of the sparse indexes, one a manifest generation. */
+  readonly index: string
+  /** Of the leases of readers in other processes. */
+  readonly readers: string
   log(fileNumber: number): string
   data(fileKind: FileKind, fileNumber: number): string
 }
@@ -26,6 +31,8 @@ export function pathsOf(root: string): Paths {
     segments: at('segments'),
     packs: at('packs'),
     quarantine: at('quarantine'),
+    index: at('index'),
+    readers: at('readers'),
     log: (fileNumber) => at(`wal/${logFileName(fileNumber)}`),
     data: (fileKind, fileNumber) =>
       at(`${fileKind}s/${String(fileNumber).padStart(digits, '0')}.${fileKind}`),

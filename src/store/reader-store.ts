@@ -2,28 +2,25 @@
 import { VarveError } from '#base'
 import type { Logger } from '#base'
 import { Manifest } from '#manifest'
+import type { ManifestState, SnapshotEntry } from '#manifest'
 import type { Kind } from '#schema'
-import { Catalog } from './catalog.ts'
 import type { SeriesInfo, SnapshotInfo, StoreStats, VerifyReport } from './contract.ts'
 import type { Env } from './env.ts'
+import { Lease } from './lease.ts'
 import type { Paths } from './paths.ts'
-import { readLogs } from './recover.ts'
-import { Replay } from './replay.ts'
+import { hasGrown, loadAll, loadOn } from './reader-load.ts'
+import type { LoadContext, Loaded } from './reader-load.ts'
 import { RunCache } from './run-cache.ts'
+import { RunIndex } from './run-index.ts'
 import { closedError } from './closed.ts'
 import { SeriesReader } from './series-reader.ts'
 import { openSnapshot, snapshotOf } from './snapshots.ts'
+import { isGivenUp, isMissingFile, staleError } from './stale.ts'
 import { statsOf } from './stats.ts'
 import { verifyStore } from './verify.ts'
 import type { VerifyOptions } from './verify.ts'
 import type { View } from './view.ts'
 import { SnapshotReader, kindNamed, listOf, makeHandle } from './view-reader.ts'
-
-interface Loaded {
-  readonly view: View
-  /** Everything below it is in the view. */
-  readonly lsnEnd: bigint
-}
 
 const loadTriesMax = 16
 
@@ -34,8 +31,13 @@ export class ReaderStore {
   readonly #paths: Paths
   readonly #manifest: Manifest
   readonly #runs: RunCache
+  /** undefined where none could be taken. */
+  readonly #lease: Lease | undefined
+  readonly #context: LoadContext
   readonly #isFollowing: boolean
   #loaded: Loaded
+  /** Gives back what #loaded holds. */
+  #release: () => void
   #isClosed = false
 
   constructor(env: Env, paths: Paths, logger: Logger, isFollowing: boolean) {
@@ -43,14 +45,26 @@ export class ReaderStore {
     this.#env = env
     this.#paths = paths
     this.#isFollowing = isFollowing
-    this.#manifest = Manifest.open({ vfs: env.vfs, logger }, paths.root, { readOnly: true })
-    this.#runs = new RunCache(env.vfs, paths, 'ERR_STALE')
+    // First the lease, then the manifest: what that names stays.
+    this.#lease = Lease.take(env, paths, logger)
     try {
-      this.#loaded = this.#load()
+      this.#manifest = Manifest.open({ vfs: env.vfs, logger }, paths.root, { readOnly: true })
     } catch (error) {
-      this.#manifest.close()
+      this.#lease?.release()
       throw error
     }
+    const { storeId } = this.#manifest.state
+    const index = new RunIndex({ vfs: env.vfs, folder: paths.index, storeId, logger })
+    this.#runs = new RunCache(env.vfs, paths, index, (path) => isGivenUp(env.vfs, paths, path))
+    this.#context = { env, paths, runs: this.#runs }
+    try {
+      this.#loaded = this.#load(undefined)
+    } catch (error) {
+      this.#manifest.close()
+      this.#lease?.release()
+      throw error
+    }
+    this.#release = this.#hold(this.#loaded.view.state.editNumber)
   }
 
   get state(): 'open' | 'closed' {
@@ -65,16 +79,18 @@ export class ReaderStore {
     return this.#env.scheduler
   }
 
-  /** A writer may seal, and drop log files, between our reading of the manifest and of the log: then both are read
-   *  again. */
-  #load(): Loaded {
+  /** A writer that holds nothing for this reader may drop log files between our reading of the manifest and of the log:
+   *  then both are read again. */
+  #load(before: Loaded | undefined): Loaded {
     let last: unknown
     for (let tries = 0; tries < loadTriesMax; tries += 1) {
+      const { state } = this.#manifest
       try {
-        return this.#loadOnce()
+        return before === undefined
+          ? loadAll(this.#context, state)
+          : loadOn(this.#context, before, state)
       } catch (error) {
-        const isGone = error instanceof VarveError && error.cause instanceof VarveError
-        if (!isGone || !this.#manifest.refresh()) throw error
+        if (!isMissingFile(error) || !this.#manifest.refresh()) throw error
         last = error
       }
     }
@@ -86,19 +102,9 @@ export class ReaderStore {
     )
   }
 
-  #loadOnce(): Loaded {
-    const { state } = this.#manifest
-    const catalog = new Catalog(state)
-    const replay = new Replay({ catalog, state, lsnEnd: undefined })
-    const { last } = readLogs(this.#env, this.#paths, state, replay, {
-      upTo: 'watermark',
-      isSalvage: false,
-    })
-    let lsnEnd = last?.summary.written.lsnEnd ?? 0n
-    for (const { sealedLsn } of state.series.values()) {
-      if (sealedLsn >= lsnEnd) lsnEnd = sealedLsn + 1n
-    }
-    return { view: { catalog, state, runs: this.#runs }, lsnEnd }
+  /** Keeps what the manifest names at the edit, until the returned function is called. */
+  #hold(edit: number): () => void {
+    return this.#lease?.hold(edit) ?? (() => {})
   }
 
   view(): View {
@@ -107,18 +113,32 @@ export class ReaderStore {
     return this.#loaded.view
   }
 
-  pin(): () => void {
-    return () => {}
+  pin({ state }: View): () => void {
+    return this.#hold(state.editNumber)
   }
 
   refresh(): boolean {
     if (this.#isClosed) throw closedError('store')
     const before = this.#loaded
-    const isMoved = this.#manifest.refresh()
-    const after = this.#load()
-    if (!isMoved && after.lsnEnd === before.lsnEnd) return false
+    if (this.#manifest.refresh()) this.#runs.index.renew()
+    const isMoved = this.#manifest.state !== before.view.state
+    if (!isMoved && !before.isPartial && !hasGrown(this.#context, before)) return false
+    const after = this.#load(before)
     this.#loaded = after
-    return true
+    const { state } = after.view
+    if (state !== before.view.state) this.#moveOn(before.view.state, state)
+    return state !== before.view.state || after.lsnEnd !== before.lsnEnd
+  }
+
+  /** What only the state before named is given back: its part of the lease, and open files. */
+  #moveOn(before: ManifestState, after: ManifestState): void {
+    const release = this.#release
+    this.#release = this.#hold(after.editNumber)
+    release()
+    for (const { fileKind, fileNumber } of before.files.values()) {
+      if (after.files.get(fileNumber) !== undefined) continue
+      this.#runs.forget(this.#paths.data(fileKind, fileNumber))
+    }
   }
 
   series(kind: Kind, symbol: string, timeframe?: string): SeriesReader {
@@ -137,12 +157,28 @@ export class ReaderStore {
     const view = this.view()
     let headBytes = 0
     for (const { head } of view.catalog.all()) headBytes += head.bytes
-    return statsOf(this.#env, this.#paths, view, { headBytes, inlineSeals: 0, pinnedBytes: 0 })
+    return statsOf(this.#env, this.#paths, view, {
+      headBytes,
+      inlineSeals: 0,
+      compactions: 0,
+      ownCompactions: 0,
+      pinnedBytes: 0,
+    })
   }
 
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    this.view()
-    return verifyStore(this.#env, this.#paths, this.#manifest, options)
+    const release = this.pin(this.view())
+    try {
+      const report = await verifyStore(this.#env, this.#paths, this.#manifest, options)
+      const { vfs } = this.#env
+      for (const { file } of report.damage) {
+        const isGone = vfs.stat(file) === undefined && isGivenUp(vfs, this.#paths, file)
+        if (isGone) throw staleError({ file })
+      }
+      return report
+    } finally {
+      release()
+    }
   }
 
   snapshots(): SnapshotInfo[] {
@@ -153,16 +189,33 @@ export class ReaderStore {
   at(snapshot: string): SnapshotReader {
     this.view()
     const entry = snapshotOf(this.#manifest.snapshots, snapshot)
-    const view = openSnapshot(this.#env, this.#paths, this.#runs, entry)
-    const viewNow = (): View => {
-      if (this.#isClosed) throw closedError('store')
-      return view
+    // The snapshot may be dropped by a later edit: what it names stays for whoever reads this one.
+    const edit = this.#manifest.state.editNumber
+    const release = this.#hold(edit)
+    try {
+      const view = this.#openSnapshot(entry)
+      const viewNow = (): View => {
+        if (this.#isClosed) throw closedError('store')
+        return view
+      }
+      const { scheduler } = this
+      return new SnapshotReader({ scheduler, view: viewNow, pin: () => this.#hold(edit) }, release)
+    } catch (error) {
+      release()
+      throw error
     }
-    const release = (): void => {}
-    return new SnapshotReader(
-      { scheduler: this.scheduler, view: viewNow, pin: () => release },
-      release,
-    )
+  }
+
+  #openSnapshot(entry: SnapshotEntry): View {
+    const { vfs } = this.#env
+    try {
+      return openSnapshot(this.#env, this.#paths, this.#runs, entry)
+    } catch (error) {
+      if (!isMissingFile(error)) throw error
+      const { file } = error.details
+      if (typeof file !== 'string' || !isGivenUp(vfs, this.#paths, file)) throw error
+      throw staleError({ file, snapshot: entry.info.name }, error)
+    }
   }
 
   close(): Promise<void> {
@@ -170,6 +223,7 @@ export class ReaderStore {
       this.#isClosed = true
       this.#runs.close()
       this.#manifest.close()
+      this.#lease?.release()
     }
     return Promise.resolve()
   }

@@ -5,8 +5,9 @@ import type { Logger } from '#base'
 import type { LogState, ManifestState } from '#manifest'
 import type { VfsFile } from '#vfs'
 import { readLog } from '#wal'
-import type { Damage, LogEntry, LogSummary, PreviousLog } from '#wal'
+import type { Damage, LogEntry, LogPlace, LogSummary, PreviousLog } from '#wal'
 import type { Env } from './env.ts'
+import { fileNumberOf } from './paths.ts'
 import type { Paths } from './paths.ts'
 import type { Replay } from './replay.ts'
 
@@ -14,6 +15,8 @@ export interface ReadLogsOptions {
   /** 'watermark': no rows that are not known to be on the device. */
   readonly upTo: 'all' | 'watermark'
   readonly isSalvage: boolean
+  /** Go on from here: files before it were read. */
+  readonly from?: { readonly fileNumber: number; readonly place: LogPlace }
 }
 
 export interface LogsRead {
@@ -29,10 +32,13 @@ export function readLogs(
   { vfs }: Env,
   paths: Paths,
   state: ManifestState,
-  replay: Replay,
+  replay: Pick<Replay, 'take'>,
   options: ReadLogsOptions,
 ): LogsRead {
-  const logs = [...state.logs.values()].toSorted((a, b) => a.fileNumber - b.fileNumber)
+  const { from } = options
+  const logs = [...state.logs.values()]
+    .filter(({ fileNumber }) => from === undefined || fileNumber >= from.fileNumber)
+    .toSorted((a, b) => a.fileNumber - b.fileNumber)
   const damage: Damage[] = []
   let manifestEdit = 0
   let last: LogsRead['last']
@@ -53,6 +59,7 @@ export function readLogs(
           // Where a file has ended, the manifest vouches for all of it.
           upTo: log.end === undefined ? options.upTo : 'all',
           isSalvage: options.isSalvage,
+          ...(log.fileNumber === from?.fileNumber ? { from: from.place } : {}),
           ...(log.end === undefined
             ? {}
             : {
@@ -73,12 +80,42 @@ export function readLogs(
   return { last, manifestEdit, damage }
 }
 
+/** The newest manifest edit that log files know of which no edit ever named: their numbers are of after the last one. A
+ *  file that was just made when power went holds nothing; one with records is of a manifest that has lost its tail. */
+export function editOfUnnamedLogs(
+  { vfs }: Env,
+  paths: Paths,
+  state: ManifestState,
+  logger: Logger,
+): number {
+  let manifestEdit = 0
+  for (const name of vfs.list(paths.wal)) {
+    const fileNumber = fileNumberOf(name)
+    if (fileNumber === undefined || fileNumber < state.nextFileNumber) continue
+    const path = paths.log(fileNumber)
+    const { storeId } = state
+    try {
+      const from = { fileNumber, storeId, upTo: 'all', isSalvage: true } as const
+      manifestEdit = Math.max(manifestEdit, readLog(vfs, path, from, () => {}).manifestEdit)
+    } catch (error) {
+      if (!(error instanceof VarveError) || error.code !== 'ERR_CORRUPT') throw error
+      logger.warn({ file: path, error }, 'a log file that no edit names cannot be read')
+    }
+  }
+  return manifestEdit
+}
+
 function noted(file: string, reason: string, offset = 0, bytes = 0): Damage {
   return { file, offset, bytes, reason, expected: undefined, actual: undefined }
 }
 
 /** `damage` (salvage): entries that mean nothing, because what they build on is lost, are listed and passed over. */
-function take(entry: LogEntry, path: string, replay: Replay, damage: Damage[] | undefined): void {
+function take(
+  entry: LogEntry,
+  path: string,
+  replay: Pick<Replay, 'take'>,
+  damage: Damage[] | undefined,
+): void {
   try {
     replay.take(entry, path)
   } catch (error) {

@@ -9,13 +9,17 @@ import { FileCache } from '#vfs'
 import type { Vfs } from '#vfs'
 import type { Paths } from './paths.ts'
 import { closedError } from './closed.ts'
+import type { RunIndex } from './run-index.ts'
+import { staleError } from './stale.ts'
 
 const readersMax = 4096
 
 /** Open data files and run readers of one store handle. */
 export class RunCache {
   readonly #paths: Paths
-  readonly #missingCode: 'ERR_CORRUPT' | 'ERR_STALE'
+  readonly #isGivenUp: (path: string) => boolean
+  /** What is known of runs without opening them. */
+  readonly index: RunIndex
   readonly #files: FileCache
   /** Least recently opened first. */
   readonly #readers = new Map<RunEntry, RunReader>()
@@ -25,10 +29,16 @@ export class RunCache {
   readBytes = 0
   readCalls = 0
 
-  /** `missingCode`: what a file that is gone means: damage, or, to a reader, that the writer moved on. */
-  constructor(vfs: Vfs, paths: Paths, missingCode: 'ERR_CORRUPT' | 'ERR_STALE' = 'ERR_CORRUPT') {
+  /** `isGivenUp`: a file that is gone means damage, or, to a reader, that the writer moved on. */
+  constructor(
+    vfs: Vfs,
+    paths: Paths,
+    index: RunIndex,
+    isGivenUp: (path: string) => boolean = () => false,
+  ) {
+    this.index = index
     this.#paths = paths
-    this.#missingCode = missingCode
+    this.#isGivenUp = isGivenUp
     this.#files = new FileCache(vfs)
   }
 
@@ -47,7 +57,7 @@ export class RunCache {
   #reader(run: RunEntry, path: string, series: string): RunReader {
     let reader = this.#readers.get(run)
     if (reader !== undefined) return reader
-    reader = new RunReader(this.#bytes(path, series), run)
+    reader = new RunReader(this.#bytes(path, series), run, () => this.index.factsOf(run))
     if (this.#readers.size >= readersMax) {
       for (const oldest of this.#readers.keys()) {
         this.#readers.delete(oldest)
@@ -85,17 +95,8 @@ export class RunCache {
     } catch (cause) {
       if (!(cause instanceof VarveError) || cause.code !== 'ERR_NOT_FOUND') throw cause
       const details = { file: path, series }
-      throw this.#missingCode === 'ERR_CORRUPT'
-        ? new VarveError('ERR_CORRUPT', 'a data file is missing', details, { cause })
-        : new VarveError(
-            'ERR_STALE',
-            'the writer has given up what this reader stood on',
-            details,
-            {
-              cause,
-              hint: 'Call refresh(), or open with follow: true.',
-            },
-          )
+      if (this.#isGivenUp(path)) throw staleError(details, cause)
+      throw new VarveError('ERR_CORRUPT', 'a data file is missing', details, { cause })
     }
   }
 
@@ -108,6 +109,7 @@ export class RunCache {
     this.#isClosed = true
     this.#files.closeAll()
     this.#readers.clear()
+    this.index.close()
   }
 }
 

@@ -1,9 +1,9 @@
 // What a seal writes: pure decisions over the frozen chunks of a series.
+import type { RunPlan, SeriesPlan } from '#compact'
 import type { Chunk, ChunkView, RowRules } from '#head'
 import { partitionEnd, partitionStart, placeColumnId } from '#schema'
 import type { ColumnSpec } from '#schema'
 import type { SeriesRuntime } from './catalog.ts'
-import type { RunPlan, SeriesPlan } from './write-runs.ts'
 
 /** The rows of one series that a seal takes. */
 export interface FrozenSeries {

@@ -3,6 +3,7 @@ import type { Change } from '#manifest'
 import type { Engine, ProducerAdvanced } from './engine.ts'
 import { planSeal } from './seal-plan.ts'
 import type { FrozenSeries } from './seal-plan.ts'
+import { lastRowAfter } from './last-row.ts'
 import type { Work } from './work.ts'
 import { writeRuns } from './write-runs.ts'
 
@@ -52,11 +53,9 @@ export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
   const written = yield* writeRuns(engine, series.map(planSeal))
   const changes: Change[] = [...written.changes]
   for (const { runtime, chunks } of series) {
-    changes.push({
-      type: 'seriesSealed',
-      seriesId: runtime.id,
-      sealedLsn: chunks.at(-1)!.lsnLast,
-    })
+    const sealedLsn = chunks.at(-1)!.lsnLast
+    changes.push({ type: 'seriesSealed', seriesId: runtime.id, sealedLsn })
+    changes.push(...lastRowAfter(engine.manifest.state, runtime, chunks))
   }
   const producers = engine.newsOf(frozen.producers)
   const { counters } = engine.manifest.state
@@ -69,7 +68,6 @@ export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
   engine.toldProducers(producers)
   for (const { runtime, chunks } of series) {
     runtime.head.drop(chunks)
-    engine.forgetNewestIn(runtime, chunks)
   }
   engine.recountHead()
   if (engine.sealedLsnEnd < frozen.lsnEnd) engine.sealedLsnEnd = frozen.lsnEnd

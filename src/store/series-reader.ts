@@ -12,6 +12,7 @@ import {
   readRange,
   resolveBatchRows,
   resolveQuery,
+  rowValues,
   scanBatches,
 } from '#query'
 import type { RangeQuery, RowsWanted, SeriesSources } from '#query'
@@ -19,6 +20,7 @@ import { barEnd, int64Max, int64Min, parseTime, parseTimeframe, systemSpecs } fr
 import type { ColumnSpec, Kind, SeriesKey, TimeInput } from '#schema'
 import type { SeriesInfo } from './contract.ts'
 import { infoOf } from './info.ts'
+import { lastOf } from './last-row.ts'
 import { sourcesOf } from './view.ts'
 import type { View } from './view.ts'
 
@@ -109,7 +111,14 @@ export class SeriesReader {
   }
 
   latest(): Record<string, unknown> | undefined {
-    return this.lastBefore(int64Max + 1n)
+    const view = this.#owner.view()
+    const runtime = view.catalog.get(this.key)
+    if (runtime === undefined) return undefined
+    const last = lastOf(view.state, runtime)
+    if (last.at === 'none') return undefined
+    if (last.at === 'unknown') return this.lastBefore(int64Max + 1n)
+    const columns = last.read()
+    return rowValues(this.specsFor(runtime.head.rules), ({ index }) => columns[index], 0)
   }
 
   /** The last row with a time before `before`. */

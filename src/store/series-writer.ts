@@ -1,13 +1,11 @@
 // A handle on one series of a store that is open for writing.
-import type { ColumnData } from '#batch'
-import type { Chunk } from '#head'
+import { ringRowsMax } from '#head'
+import type { RowBatch } from '#query'
 import type { ColumnSpec, Kind, SeriesKey } from '#schema'
-import { int64Max } from '#schema'
-import { rowValues } from '#query'
 import type { SeriesRuntime } from './catalog.ts'
 import type { Ack, AppendOptions } from './contract.ts'
 import type { Engine } from './engine.ts'
-import type { Newest } from './newest.ts'
+import { latestBatch, latestRow } from './latest.ts'
 import type { AppendHandle, AppendRequest } from './rows-in.ts'
 import { SeriesReader } from './series-reader.ts'
 
@@ -15,9 +13,6 @@ export class SeriesWriter extends SeriesReader implements AppendHandle {
   readonly columnNames: ReadonlySet<string>
   readonly #engine: Engine
   #runtime: SeriesRuntime | undefined
-  /** The newest row where it stands in a segment, as read last, and what it was read for. */
-  #sealedRow:
-    { readonly newest: Newest; readonly row: Readonly<Record<string, unknown>> } | undefined
 
   constructor(engine: Engine, kind: Kind, key: SeriesKey) {
     super(engine, kind, key)
@@ -47,38 +42,25 @@ export class SeriesWriter extends SeriesReader implements AppendHandle {
   }
 
   override latest(): Record<string, unknown> | undefined {
-    const engine = this.#engine
-    engine.checkOpen()
-    const runtime = (this.#runtime ??= engine.catalog.get(this.key))
+    const runtime = this.#known()
     if (runtime === undefined) return undefined
-    const newest = engine.newestOf(runtime)
-    switch (newest.at) {
-      case 'none':
-        return undefined
-      case 'chunk':
-        return this.#rowOf(runtime, newest.chunk, newest.row)
-      case 'row':
-        if (this.#sealedRow?.newest === newest) return { ...this.#sealedRow.row }
-        return this.#readLatest(runtime)
-      case 'unknown':
-        return this.#readLatest(runtime)
-    }
+    const { ring } = runtime
+    if (ring?.knows(1) === true) return latestRow(ring, this.specsOf(runtime))
+    const filled = this.#engine.rings.withLatest(this.#engine.view(), runtime)
+    return filled === undefined ? super.latest() : latestRow(filled, this.specsOf(runtime))
   }
 
-  #rowOf(runtime: SeriesRuntime, chunk: Chunk, row: number): Record<string, unknown> {
-    return rowValues(
-      this.specsOf(runtime),
-      (spec): ColumnData | undefined => chunk.columns[spec.index],
-      row,
-    )
+  override latestRows(count: number): RowBatch {
+    const runtime = this.#known()
+    const isFew = Number.isInteger(count) && count > 0 && count <= ringRowsMax
+    if (runtime === undefined || !isFew) return super.latestRows(count)
+    const ring = this.#engine.rings.withRows(this.#engine.view(), runtime, count)
+    if (ring === undefined) return super.latestRows(count)
+    return latestBatch(ring, this.specsOf(runtime), count)
   }
 
-  #readLatest(runtime: SeriesRuntime): Record<string, unknown> | undefined {
-    const row = this.lastBefore(int64Max + 1n)
-    const newest: Newest =
-      row === undefined ? { at: 'none' } : { at: 'row', time: row['time'] as bigint }
-    this.#engine.noteNewest(runtime, newest)
-    this.#sealedRow = row === undefined ? undefined : { newest, row: { ...row } }
-    return row
+  #known(): SeriesRuntime | undefined {
+    this.#engine.checkOpen()
+    return (this.#runtime ??= this.#engine.catalog.get(this.key))
   }
 }

@@ -8,6 +8,7 @@ import type { SnapshotInfo } from './contract.ts'
 import type { Engine } from './engine.ts'
 import type { Env } from './env.ts'
 import { contentIdentity } from './identity.ts'
+import { lastRowAfter } from './last-row.ts'
 import type { Paths } from './paths.ts'
 import { readLogs } from './recover.ts'
 import { Replay } from './replay.ts'
@@ -133,12 +134,13 @@ export function* restoreSnapshot(engine: Engine, snapshot: string, dropping: Fro
     { type: 'restored', name: entry.info.name, edit: entry.edit },
     ...back.filter((change) => change.type !== 'seriesSealed'),
     ...changes,
+    ...sealed.flatMap(({ runtime, chunks }) => lastRowAfter(entry.state, runtime, chunks)),
     ...producersIn(view),
     ...sealedUpTo(engine, dropping.lsnEnd),
   ])
   for (const { runtime, chunks } of stillThere(dropping)) runtime.head.drop(chunks)
+  engine.rings.forgetAll(engine.catalog)
   for (const runtime of engine.catalog.all()) {
-    engine.forgetNewest(runtime)
     resetProducers(engine, runtime, dropping.lsnEnd)
   }
   engine.recountHead()
@@ -181,12 +183,12 @@ function sealedUpTo(engine: Engine, lsnEnd: bigint): Change[] {
   return changes
 }
 
-/** Bytes of files that only snapshots and open views hold. */
+/** Bytes of files that only snapshots, open views and readers hold. */
 export function pinnedBytes(engine: Engine): number {
   const { state, history } = engine.manifest
   const kept = [...history.snapshots.values()].map((entry) => entry.state)
   const counted = new Set<number>()
-  let bytes = 0
+  let { bytes } = engine.held
   for (const { files } of [...kept, ...engine.pins.states()]) {
     for (const file of files.values()) {
       if (counted.has(file.fileNumber) || state.files.has(file.fileNumber)) continue

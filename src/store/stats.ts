@@ -9,6 +9,9 @@ export interface StatsOfOwner {
   readonly headBytes: number
   readonly inlineSeals: number
   readonly pinnedBytes: number
+  /** Rounds of compaction, and those of them that nobody asked for. */
+  readonly compactions: number
+  readonly ownCompactions: number
 }
 
 function headRowsOf(catalog: Catalog): number {
@@ -38,6 +41,7 @@ export function statsOf(env: Env, paths: Paths, view: View, owner: StatsOfOwner)
     storedBytes += file.bytes
     segments += 1
   }
+  storedBytes += runs.index.bytes
   let walBytes = 0
   for (const { fileNumber } of state.logs.values()) {
     walBytes += env.vfs.stat(paths.log(fileNumber))?.bytes ?? 0
@@ -57,7 +61,10 @@ export function statsOf(env: Env, paths: Paths, view: View, owner: StatsOfOwner)
     headRows: headRowsOf(catalog),
     headBytes: owner.headBytes,
     inlineSeals: owner.inlineSeals,
+    compactions: owner.compactions,
+    ownCompactions: owner.ownCompactions,
     readCalls: runs.readCalls,
     readBytes: runs.readBytes,
+    indexUsed: runs.index.used,
   }
 }

@@ -1,10 +1,13 @@
 // The store that open() returns for writing: the contract's face of the engine, and the queue of its long work.
 import { VarveError, limits } from '#base'
+import { compactorInTurns, compactorOnThread } from '#compact'
+import type { Compactor } from '#compact'
 import type { Change } from '#manifest'
 import type { Kind } from '#schema'
+import { diskVfs } from '#vfs'
 import type { VfsLock } from '#vfs'
 import { collect } from './collect.ts'
-import { addReports, compactOnce, nothingCompacted } from './compaction.ts'
+import { Compactions } from './compactions.ts'
 import type {
   Ack,
   CompactionReport,
@@ -15,6 +18,7 @@ import type {
   VerifyReport,
 } from './contract.ts'
 import type { Engine } from './engine.ts'
+import type { Env } from './env.ts'
 import { freezeHead, sealFrozen } from './seal.ts'
 import type { Frozen } from './seal.ts'
 import { SeriesWriter } from './series-writer.ts'
@@ -32,7 +36,14 @@ import { verifyStore } from './verify.ts'
 import type { VerifyOptions } from './verify.ts'
 import { SnapshotReader, kindNamed, listOf, makeHandle } from './view-reader.ts'
 import { Job } from './work.ts'
+import { isIndexDue, writeIndex } from './write-index.ts'
 import type { Work } from './work.ts'
+
+/** Threads see the real file system and no other. */
+function compactorOf({ vfs, scheduler, compactor }: Env): Compactor {
+  if (compactor !== undefined) return compactor
+  return vfs === diskVfs ? compactorOnThread() : compactorInTurns(vfs, scheduler)
+}
 
 export class WriterStore {
   readonly mode = 'write'
@@ -42,7 +53,8 @@ export class WriterStore {
   readonly #lock: VfsLock
   /** Long work, one at a time, in the order it was asked for. */
   #queue: Promise<unknown> = Promise.resolve()
-  #queued = 0
+  /** Beside the queue. */
+  readonly #compactions: Compactions
   /** Work that a seal within an append must not overtake. */
   #job: { finishNow(): unknown } | undefined
   #isSealAsked = false
@@ -54,6 +66,7 @@ export class WriterStore {
     this.#lock = lock
     this.recovery = recovery
     this.path = engine.paths.root
+    this.#compactions = new Compactions(engine, compactorOf(engine.env))
     engine.onFull = (mustBlock) => (mustBlock ? this.#sealNow() : this.#sealSoon())
   }
 
@@ -98,13 +111,23 @@ export class WriterStore {
       headBytes: engine.headBytes,
       inlineSeals: this.#inlineSeals,
       pinnedBytes: pinnedBytes(engine),
+      compactions: this.#compactions.rounds,
+      ownCompactions: this.#compactions.ownRounds,
     })
   }
 
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { env, paths, manifest } = this.#engine
+    const { env, paths, manifest, pins } = this.#engine
     this.#engine.checkOpen()
-    return this.#enqueue(() => verifyStore(env, paths, manifest, options))
+    return this.#enqueue(async () => {
+      // A compaction may publish meanwhile; what it replaced is looked at all the same.
+      const release = pins.pin(manifest.state)
+      try {
+        return await verifyStore(env, paths, manifest, options)
+      } finally {
+        release()
+      }
+    })
   }
 
   snapshots(): SnapshotInfo[] {
@@ -152,7 +175,11 @@ export class WriterStore {
   }
 
   compact(options: { signal?: AbortSignal } = {}): Promise<CompactionReport> {
-    return this.#checked(() => this.#enqueue(() => this.#compact(options.signal)))
+    return this.#checked(async () => {
+      const report = await this.#compactions.run(this.#queue, options.signal)
+      if (report.outputs > 0) await this.#enqueue(() => this.#indexIfDue(false))
+      return report
+    })
   }
 
   snapshot(name: string): Promise<SnapshotInfo> {
@@ -204,12 +231,9 @@ export class WriterStore {
   }
 
   #enqueue<T>(task: () => Promise<T>): Promise<T> {
-    this.#queued += 1
+    this.#engine.beginWork()
     const result = this.#queue.then(task)
-    const settled = (): void => {
-      this.#queued -= 1
-      if (this.#queued === 0) this.#engine.endWriting()
-    }
+    const settled = (): void => this.#engine.endWork()
     this.#queue = result.then(settled, settled)
     return result
   }
@@ -227,7 +251,15 @@ export class WriterStore {
   }
 
   #seal(frozen: Frozen): Promise<void> {
-    return this.#enqueue(() => this.#work(sealFrozen(this.#engine, frozen)))
+    return this.#enqueue(async () => {
+      await this.#work(sealFrozen(this.#engine, frozen))
+      this.#noteSealed(frozen)
+      await this.#indexIfDue(false)
+    })
+  }
+
+  #noteSealed({ series }: Frozen): void {
+    this.#compactions.noteSealed(series.map(({ runtime }) => runtime.id))
   }
 
   #sealSoon(): void {
@@ -247,6 +279,26 @@ export class WriterStore {
     )
   }
 
+  /** Indexes the runs that are there now, where so many are in no index that reads would feel it. */
+  async #indexIfDue(isClosing: boolean): Promise<void> {
+    const { env, paths, logger, runs, manifest, pins, scheduler } = this.#engine
+    if (!isClosing && this.#engine.state !== 'open') return
+    const { state } = manifest
+    const header = runs.index.index?.header
+    if (!isIndexDue(state, header, { isClosing, runsMin: env.limits?.indexRunsMin })) return
+    const release = pins.pin(state)
+    try {
+      const context = { vfs: env.vfs, paths, logger }
+      await new Job(writeIndex(context, state, runs.index), scheduler).run()
+    } catch (error) {
+      // Whatever it says, the rows are where they were.
+      if (!(error instanceof VarveError)) throw error
+      logger.warn({ error }, 'the index could not be written')
+    } finally {
+      release()
+    }
+  }
+
   /** An append found the head full in a loop that never yields: what is under way is finished, and the rest sealed. */
   #sealNow(): void {
     this.#inlineSeals += 1
@@ -259,20 +311,9 @@ export class WriterStore {
       engine.logger.warn({ error }, 'work that an append had to finish failed; its caller is told')
     }
     if (engine.headBytes < engine.headBytesMax) return
-    new Job(sealFrozen(engine, freezeHead(engine)), engine.scheduler).finishNow()
-  }
-
-  async #compact(signal: AbortSignal | undefined): Promise<CompactionReport> {
-    let report = nothingCompacted
-    for (;;) {
-      signal?.throwIfAborted()
-      const job = new Job(compactOnce(this.#engine, signal), this.#engine.scheduler)
-      const round = await job.run()
-      if (round === undefined) break
-      report = addReports(report, round)
-      collect(this.#engine)
-    }
-    return report
+    const frozen = freezeHead(engine)
+    new Job(sealFrozen(engine, frozen), engine.scheduler).finishNow()
+    this.#noteSealed(frozen)
   }
 
   /** From the call on nothing new is taken; what was asked for before is done first. */
@@ -285,11 +326,13 @@ export class WriterStore {
         await this.#flushAtClose()
       } finally {
         await this.#queue
+        await this.#compactions.stop()
       }
       await this.#sealAtClose(frozen)
       await engine.log?.close()
       engine.commit([...this.#logEnd(), { type: 'cleanClose', lsnEnd: engine.lsnEnd }])
       collect(engine)
+      await this.#indexIfDue(true)
     } finally {
       await this.#letGo()
     }
@@ -323,6 +366,7 @@ export class WriterStore {
   async #letGo(): Promise<void> {
     const engine = this.#engine
     engine.state = 'closed'
+    engine.stopLooking()
     try {
       await engine.log?.close()
     } finally {

@@ -69,6 +69,8 @@ export interface LogSummary {
   readonly header: FileHeader
   /** After the last record that counts. */
   readonly endOffset: number
+  /** After the last record found, whether it counts or not: there the next one will stand. */
+  readonly nextOffset: number
   /** After the last group that counts: where to go on reading. */
   readonly written: LogPlace
   /** Up to here the file says that it is on the device: the highest watermark. */
@@ -224,9 +226,12 @@ class Walk {
 
   /** No more than the header: a live file may be truncated behind its records at any time. */
   #headerBytes(): Uint8Array {
-    const least = this.#window.bytes(0, fileHeaderBytes)
+    const isAhead = this.#options.from !== undefined
+    const read = (count: number): Uint8Array | undefined =>
+      isAhead ? this.#window.exactly(0, count) : this.#window.bytes(0, count)
+    const least = read(fileHeaderBytes)
     if (least === undefined) return new Uint8Array(0)
-    return this.#window.bytes(0, fileHeaderBytesIn(least)) ?? least
+    return read(fileHeaderBytesIn(least)) ?? least
   }
 
   #checkStart(bytesInFile: number): void {
@@ -259,6 +264,7 @@ class Walk {
     return {
       header: this.#header,
       endOffset: this.#offset,
+      nextOffset: this.#offset,
       written: this.#written,
       synced: this.#synced,
       torn: this.#torn,

@@ -28,6 +28,13 @@ export class RecordWindow {
     return this.#buffer.subarray(at, at + count)
   }
 
+  /** The same, a copy, reading no more than that. For what stands apart from the records to come. */
+  exactly(offset: number, count: number): Uint8Array | undefined {
+    if (offset + count > this.size) return undefined
+    const bytes = new Uint8Array(count)
+    return this.#file.read(bytes, offset) === count ? bytes : undefined
+  }
+
   /** Reads anew what is asked for next: the file may have changed under a reader that follows its
    *  writer. */
   forget(): void {

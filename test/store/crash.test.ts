@@ -89,6 +89,13 @@ describe('power cut or kill at every operation', () => {
     expect(await judgeAll(some)).toBeGreaterThan(100 / step)
   })
 
+  test('with compactions that begin by themselves', async () => {
+    const left = await leftBy('os', { partitionRunsMax: 1 })
+    expect(left.length).toBeGreaterThan((await leftBy('os')).length)
+    const some = left.filter((_, at) => at % 4 === 1)
+    expect(await judgeAll(some)).toBeGreaterThan(100 / step)
+  })
+
   test('a store without power is read without a writer', async () => {
     const left = (await leftBy('group')).filter((_, at) => at % 9 === 0)
     for (const { vfs, moment, name } of left) {

@@ -283,7 +283,7 @@ describe('views', () => {
   })
 
   test('a reader whose files are gone is told, and goes on after refresh', async () => {
-    const bed = makeBed()
+    const bed = makeBed({ limits: { heldMsMax: 0 } })
     const store = await bed.open()
     for (const at of [0, 20, 40]) {
       store.series(price, 'A').append(rows.slice(at, at + 20))

@@ -80,7 +80,9 @@ export class Walk {
     this.#isSmall = this.#random() < 0.4
     this.#bed = makeBed({
       seed,
-      limits: this.#isSmall ? { headBytesMax: 3000, logRotateBytes: 2000 } : {},
+      limits: this.#isSmall
+        ? { headBytesMax: 3000, logRotateBytes: 2000, partitionRunsMax: 1 + (seed % 3) }
+        : {},
     })
     const kinds = [randomKind(this.#random, 'one'), randomKind(this.#random, 'two')]
     const symbols = ['BTC/USDT:USDT', '..', 'CON', 'BACpL', 'BACPL']
