@@ -33,7 +33,14 @@ export interface Round {
  *  it is not worth it. */
 export type Choose = (runs: readonly RunEntry[]) => readonly RunEntry[]
 
-export const chooseAll: Choose = (runs) => (runs.length > 1 ? runs : [])
+/** All runs of rows below `lsnEnd`. Seals go on meanwhile: with a bound the work has an end, also where
+ *  they never stop. */
+export function chooseBelow(lsnEnd: bigint): Choose {
+  return (runs) => {
+    const old = runs.filter(({ lsnLast }) => lsnLast < lsnEnd)
+    return old.length > 1 ? old : []
+  }
+}
 
 /** Of a partition with more than `runsMax` runs the newest, and older ones as far back as they are
  *  not much larger than what is younger: a row is then written again some log(n) times, not n

@@ -6,7 +6,7 @@ import { cancelFlag, errorOf, raise, removeDraft } from '#compact'
 import type { CancelFlag, CompactionJob, Compactor, DraftFile } from '#compact'
 import { collect } from './collect.ts'
 import { addReports, nothingCompacted, publishRound } from './compaction.ts'
-import { chooseAll, chooseCrowded, isClosed, planRound } from './compaction-plan.ts'
+import { chooseBelow, chooseCrowded, isClosed, planRound } from './compaction-plan.ts'
 import type { Round } from './compaction-plan.ts'
 import type { CompactionReport } from './contract.ts'
 import type { Engine } from './engine.ts'
@@ -36,8 +36,8 @@ export class Compactions {
     this.#compactor = compactor
   }
 
-  /** Until nothing is left to do. Begins when `after` is over. @throws the signal's reason;
-   *  {VarveError} */
+  /** Until nothing is left to do of what was sealed when it began. Begins when `after` is over.
+   *  @throws the signal's reason; {VarveError} */
   run(after: Promise<unknown>, signal: AbortSignal | undefined): Promise<CompactionReport> {
     return this.#enqueue(async () => {
       await after
@@ -79,12 +79,13 @@ export class Compactions {
     const flag = cancelFlag()
     const cancel = (): void => raise(flag)
     signal?.addEventListener('abort', cancel)
+    const choose = chooseBelow(this.#engine.lsnEnd)
     try {
       let report = nothingCompacted
       for (;;) {
         signal?.throwIfAborted()
         const ids = [...this.#engine.catalog.all()].map(({ id }) => id)
-        const round = planRound(this.#engine, ids, chooseAll)
+        const round = planRound(this.#engine, ids, choose)
         if (round === undefined) return report
         const end = await this.#runRound(round, flag)
         if (typeof end === 'object') report = addReports(report, end)

@@ -97,7 +97,7 @@ export interface Store extends ReadStore {
   flush(): Promise<void>
   /** Turns every durable row in memory into segments. */
   seal(): Promise<void>
-  /** Runs compaction until nothing is left to do. */
+  /** Runs compaction until nothing is left to do of what is sealed now. */
   compact(options?: { signal?: AbortSignal }): Promise<CompactionReport>
   /** Holds every row appended before the call. Copies no data. A name in use: ERR_EXISTS. */
   snapshot(name: string): Promise<SnapshotInfo>
