@@ -41,6 +41,23 @@ export function compactorInTurns(vfs: Vfs, scheduler: Scheduler): Compactor {
   }
 }
 
+/** Rows up to which starting a thread would take longer than the work. */
+export const rowsSmallMax = 65_536
+
+/** Small jobs by the one, the others by the other. */
+export function compactorBySize(small: Compactor, large: Compactor): Compactor {
+  return {
+    run(job, flag) {
+      let rows = 0
+      for (const { series } of job.files) for (const { rowsMax } of series) rows += rowsMax
+      return (rows <= rowsSmallMax ? small : large).run(job, flag)
+    },
+    async close() {
+      await Promise.all([small.close(), large.close()])
+    },
+  }
+}
+
 /** A thread that had nothing to do for so long ends; the next job starts another. */
 const idleMsMax = 10_000
 

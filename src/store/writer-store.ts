@@ -1,6 +1,6 @@
 // The store that open() returns for writing: the contract's face of the engine, and the queue of its long work.
 import { VarveError, limits } from '#base'
-import { compactorInTurns, compactorOnThread } from '#compact'
+import { compactorBySize, compactorInTurns, compactorOnThread } from '#compact'
 import type { Compactor } from '#compact'
 import type { Change } from '#manifest'
 import type { Kind } from '#schema'
@@ -42,7 +42,8 @@ import type { Work } from './work.ts'
 /** Threads see the real file system and no other. */
 function compactorOf({ vfs, scheduler, compactor }: Env): Compactor {
   if (compactor !== undefined) return compactor
-  return vfs === diskVfs ? compactorOnThread() : compactorInTurns(vfs, scheduler)
+  const inTurns = compactorInTurns(vfs, scheduler)
+  return vfs === diskVfs ? compactorBySize(inTurns, compactorOnThread()) : inTurns
 }
 
 export class WriterStore {

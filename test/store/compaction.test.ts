@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { compactorInTurns, compactorOnThread } from '#compact'
+import { compactorBySize, compactorInTurns, compactorOnThread } from '#compact'
 import type { Compactor, Outcome } from '#compact'
 import { trade } from '#schema'
 import { openStore } from '#store'
@@ -386,4 +386,32 @@ test('seals that never stop do not keep compact() from its end', async () => {
   expect((await ended).rowsIn).toBeGreaterThanOrEqual(60)
   expect(store.series(trade, 'SPY').count()).toBe(at * 20)
   await store.close()
+})
+
+test('small jobs stay on this thread, large ones do not', async () => {
+  const ran: string[] = []
+  const compactor = (name: string): Compactor => ({
+    run: () => {
+      ran.push(name)
+      return Promise.resolve({ end: 'cancelled' })
+    },
+    close: () => {
+      ran.push(`${name} closed`)
+      return Promise.resolve()
+    },
+  })
+  const bySize = compactorBySize(compactor('small'), compactor('large'))
+  const jobOf = (...rows: number[]): Parameters<Compactor['run']>[0] => ({
+    storeId: new Uint8Array(16),
+    level: 'medium',
+    files: rows.map((rowsMax) => ({
+      output: { fileKind: 'pack', fileNumber: 1, draft: 'x' },
+      series: [{ rowsMax } as never],
+    })),
+  })
+  const flag = new Int32Array(new SharedArrayBuffer(4)) as never
+  await bySize.run(jobOf(40_000, 25_536), flag)
+  await bySize.run(jobOf(40_000, 25_537), flag)
+  await bySize.close()
+  expect(ran).toEqual(['small', 'large', 'small closed', 'large closed'])
 })
