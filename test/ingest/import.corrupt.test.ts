@@ -68,11 +68,11 @@ test('changed bytes: every row is in or listed', async () => {
 })
 
 test('gzip with changed or missing bytes is ERR_CORRUPT, or reads as it was', async () => {
-  const packed = gzipSync(csv)
+  const packed = new Uint8Array(gzipSync(csv)) // a Buffer's slice() would be a view of it
   const whole = await outcome(trade, packed)
   await fc.assert(
     fc.asyncProperty(
-      fc.nat(packed.length - 1),
+      fc.integer({ min: 2, max: packed.length - 1 }), // the first two say that it is gzip
       fc.nat(255),
       fc.boolean(),
       async (at, byte, isCut) => {
