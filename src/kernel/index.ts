@@ -1,5 +1,7 @@
 // kernel: picks native, WebAssembly or TypeScript for four small jobs and reports the choice.
 export { loadKernels, kernelInfo, hash64, hash32, lz4Compress, lz4Decompress } from './select.ts'
+export { arena } from './arena.ts'
+export type { Arena } from './arena.ts'
 export { sha256 } from './sha256.ts'
 export type { Sha256 } from './sha256.ts'
 export { tryLockDescriptor } from './lock.ts'

@@ -1,5 +1,6 @@
-// Raw LZ4 blocks, twice: lz4-napi and TypeScript (#native-free/lz4). Each reads what the other
-// wrote; their compressed bytes differ. lz4-napi speaks of
+// Raw LZ4 blocks, three times: WebAssembly (the arena's kernels), lz4-napi and TypeScript
+// (#native-free/lz4). Each reads what the others wrote; their compressed bytes differ. lz4-napi
+// speaks of
 //
 //   0            4
 //   +------------+------------------+
@@ -10,8 +11,9 @@
 // and believes `bytes` (a forged one kept it busy for ten seconds), so the prefix is stripped
 // before anything is stored, and put back from what the caller knows, within bounds.
 import { createRequire } from 'node:module'
-import { VarveError } from '#base'
+import { VarveError, assert } from '#base'
 import { compressBlock, decompressBlock } from '#native-free/lz4'
+import { arena } from './arena.ts'
 import type { Lz4Kernel } from './contract.ts'
 
 const prefixBytes = 4
@@ -53,6 +55,39 @@ export const typescriptLz4: Lz4Kernel = {
     checkActual(block, bytesExpected, decompressBlock(block, target))
     return target
   },
+}
+
+/** Blocks and what they hold, up to here, fit the pieces of the arena; longer ones are rare. */
+const wasmBytesMax = 2 << 20
+/** A block of n random bytes takes n + n / 255 + 16 at most. */
+const wasmBlockBytesMax = wasmBytesMax + (wasmBytesMax >>> 7) + 64
+const tableBytes = 8192 * 4
+
+/** The kernels' LZ4, in the arena: bytes are copied in and out. */
+export function wasmLz4(): Lz4Kernel {
+  const { kernels, u8, claim } = arena()
+  const plainAt = claim(wasmBytesMax)
+  const blockAt = claim(wasmBlockBytesMax)
+  const tableAt = claim(tableBytes)
+  return {
+    compress(source) {
+      if (source.length > wasmBytesMax) return compressBlock(source)
+      u8.set(source, plainAt)
+      const bytes = kernels.lz4Encode(plainAt, source.length, blockAt, wasmBlockBytesMax, tableAt)
+      assert(bytes > 0, 'kernel: a block has room for anything that fits the arena')
+      return u8.slice(blockAt, blockAt + bytes)
+    },
+    decompress(block, bytesExpected) {
+      if (Math.max(block.length, bytesExpected) > wasmBytesMax) {
+        return typescriptLz4.decompress(block, bytesExpected)
+      }
+      checkExpected(block, bytesExpected)
+      u8.set(block, blockAt)
+      const bytes = kernels.lz4Decode(blockAt, block.length, plainAt, bytesExpected)
+      checkActual(block, bytesExpected, bytes)
+      return u8.slice(plainAt, plainAt + bytesExpected)
+    },
+  }
 }
 
 /** What this file uses of lz4-napi. Its own types ask for Buffer; it takes any Uint8Array. */

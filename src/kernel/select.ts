@@ -4,7 +4,8 @@
 // every implementation reads, only slower. VARVE_NATIVE=off keeps native add-ons unloaded for good
 // (WebAssembly is not native: it stays).
 import { loadWasmHash, typescriptHash } from './hash.ts'
-import { loadNativeLz4, typescriptLz4 } from './lz4.ts'
+import { simdKind } from './arena.ts'
+import { loadNativeLz4, typescriptLz4, wasmLz4 } from './lz4.ts'
 import { lockKind, nativeLockFailure } from './lock.ts'
 import { mapFailure, mapKind } from './map.ts'
 import { isNativeAllowed } from './native.ts'
@@ -24,7 +25,15 @@ function reasonOf(cause: unknown): string {
   return message.replace(/\n[^]*/, '')
 }
 
-async function load(): Promise<void> {
+/** WebAssembly first: it was faster than the add-on at every size tried. */
+function loadLz4(): void {
+  const { name, reason } = simdKind()
+  if (name === 'wasm') {
+    lz4 = wasmLz4()
+    lz4Name = 'wasm'
+    return
+  }
+  if (reason !== undefined) reasons['simdReason'] = reasonOf(reason)
   if (isNativeAllowed()) {
     try {
       lz4 = loadNativeLz4()
@@ -33,6 +42,10 @@ async function load(): Promise<void> {
       reasons['lz4Reason'] = reasonOf(cause)
     }
   }
+}
+
+async function load(): Promise<void> {
+  loadLz4()
   try {
     hash = await loadWasmHash()
     hashName = 'wasm'
@@ -57,7 +70,7 @@ export function kernelInfo(): Record<string, string> {
   return {
     lz4: lz4Name,
     hash: hashName,
-    simd: 'scalar',
+    simd: simdKind().name,
     map,
     lock,
     ...reasons,

@@ -20,6 +20,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
   vi.doUnmock('xxhash-wasm')
   vi.doUnmock('node:module')
 })
@@ -30,7 +31,7 @@ describe('VARVE_NATIVE=off', () => {
     const kernel = await import('#kernel')
     await kernel.loadKernels()
     const info = kernel.kernelInfo()
-    expect(info).toMatchObject({ lz4: 'typescript', hash: 'wasm', map: 'read' })
+    expect(info).toMatchObject({ lz4: 'wasm', hash: 'wasm', simd: 'wasm', map: 'read' })
     expect(['flock', 'lease']).toContain(info['lock'])
     expect(kernel.kernelInfo()).toEqual(info)
     const block = kernel.lz4Compress(text('abcabcabcabcabcabcabcabcabcabc'))
@@ -60,6 +61,7 @@ describe('before loadKernels', () => {
 
 describe('what cannot be loaded', () => {
   it('is replaced, and the reason is told', async () => {
+    vi.stubGlobal('WebAssembly', undefined)
     vi.doMock('node:module', () => ({
       createRequire: () => (name: string) => {
         throw new Error(`no build of ${name}\nsecond line`)
@@ -76,6 +78,8 @@ describe('what cannot be loaded', () => {
     expect(kernel.kernelInfo()).toMatchObject({
       lz4: 'typescript',
       lz4Reason: 'no build of lz4-napi',
+      simd: 'scalar',
+      simdReason: expect.stringContaining('Memory') as string,
       hash: 'typescript',
       hashReason: 'not here',
       lockReason: 'no build of fs-native-extensions',
@@ -83,26 +87,45 @@ describe('what cannot be loaded', () => {
       mapReason: 'no build of koffi',
     })
     expect(kernel.hash32(text('abc'))).toBe(0xad770999)
+    const block = kernel.lz4Compress(text('abcabcabcabcabcabcabcabcabcabc'))
+    expect(kernel.lz4Decompress(block, 30)).toEqual(text('abcabcabcabcabcabcabcabcabcabc'))
+  })
+
+  it('is native where it can be', async () => {
+    vi.stubGlobal('WebAssembly', undefined)
+    const kernel = await import('#kernel')
+    await kernel.loadKernels()
+    expect(kernel.kernelInfo()).toMatchObject({ lz4: 'native', simd: 'scalar' })
+    expect(isLoaded('lz4-napi')).toBe(true)
+    const { kernels, u32, claim } = kernel.arena()
+    const [slots, packed] = [claim(512), claim(512)]
+    u32.fill(5, slots >>> 2, (slots >>> 2) + 128)
+    kernels.pack(3, slots, 1, packed)
+    kernels.sum(3, packed, 1, slots)
+    expect(u32[slots >>> 2]).toBe(640)
   })
 })
 
 describe('the choice of this machine', () => {
-  it.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('is native', async () => {
-    const kernel = await import('#kernel')
-    await kernel.loadKernels()
-    expect(kernel.kernelInfo()).toMatchObject({
-      lz4: 'native',
-      hash: 'wasm',
-      lock: 'native',
-      map: 'mmap',
-    })
-    // What the test of VARVE_NATIVE=off looks for can be seen here.
-    expect(isLoaded('lz4-napi')).toBe(true)
-    expect(isLoaded('fs-native-extensions')).toBe(true)
-    expect(isLoaded('koffi')).toBe(true)
-    const maps = readFileSync('/proc/self/maps', 'utf8')
-    for (const name of [/lz4-napi/, /koffi/]) expect(maps).toMatch(name)
-  })
+  it.skipIf(process.platform !== 'linux' || process.arch !== 'x64')(
+    'is wasm for bytes, native for the rest',
+    async () => {
+      const kernel = await import('#kernel')
+      await kernel.loadKernels()
+      expect(kernel.kernelInfo()).toMatchObject({
+        lz4: 'wasm',
+        simd: 'wasm',
+        hash: 'wasm',
+        lock: 'native',
+        map: 'mmap',
+      })
+      // What the test of VARVE_NATIVE=off looks for can be seen here.
+      expect(isLoaded('fs-native-extensions')).toBe(true)
+      expect(isLoaded('koffi')).toBe(true)
+      const maps = readFileSync('/proc/self/maps', 'utf8')
+      expect(maps).toMatch(/koffi/)
+    },
+  )
 
   it('names flock(1) where that is all there is', async () => {
     vi.stubEnv('VARVE_NATIVE', 'off')

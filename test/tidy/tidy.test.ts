@@ -63,7 +63,7 @@ describe('rooms', () => {
     const imports = nativeFree.flatMap(({ path, text }) =>
       [...text.matchAll(/from '([^']+)'/g)].map((match) => `${path}: ${match[1]!}`),
     )
-    expect(imports.filter((line) => !/: \.{1,2}\//.test(line))).toEqual([])
+    expect(imports.filter((line) => !/: (?:\.{1,2}\/|node:)/.test(line))).toEqual([])
   })
 })
 

@@ -1,0 +1,155 @@
+// The packed operations, AssemblyScript, all widths from one template: shifts are constants and a mini-block's 32 rows
+// are unrolled. A mini-block is 128 values = 4 lanes x 32 rows of u32, W words a lane (see src/codec/README.md).
+
+const widths = Array.from({ length: 33 }, (_, width) => width)
+
+function maskLine(width) {
+  if (width === 0 || width === 32) return ''
+  return `  const mask = i32x4.splat(0x${(2 ** width - 1).toString(16)})\n`
+}
+
+/** Loads of the words that row `row` needs and that are not there yet. */
+function wordLines(width, row, loaded) {
+  const lines = []
+  const first = (row * width) >>> 5
+  const last = (row * width + width - 1) >>> 5
+  for (let word = first; word <= last; word += 1) {
+    if (loaded.has(word)) continue
+    loaded.add(word)
+    lines.push(`    const w${word} = v128.load(source, ${word * 16})\n`)
+  }
+  return lines.join('')
+}
+
+/** The four values of row `row`. */
+function rowOf(width, row) {
+  if (width === 0) return 'i32x4.splat(0)'
+  const bit = row * width
+  const word = bit >>> 5
+  const shift = bit & 31
+  const last = (bit + width - 1) >>> 5
+  let value = shift === 0 ? `w${word}` : `i32x4.shr_u(w${word}, ${shift})`
+  if (last !== word) value = `v128.or(${value}, i32x4.shl(w${last}, ${32 - shift}))`
+  const isClean = width === 32 || shift + width === 32
+  return isClean ? value : `v128.and(${value}, mask)`
+}
+
+function eachRow(width, line) {
+  if (width === 0)
+    return widths
+      .slice(0, 32)
+      .map((row) => line(row, rowOf(0, row)))
+      .join('')
+  const loaded = new Set()
+  let text = ''
+  for (let row = 0; row < 32; row += 1)
+    text += wordLines(width, row, loaded) + line(row, rowOf(width, row))
+  return text
+}
+
+/** One function a width, and one that picks it. */
+function family(name, parameters, from, bodyOf) {
+  const names = parameters.map((parameter) => parameter.split(':')[0]).join(', ')
+  const list = parameters.join(', ')
+  let text = ''
+  for (const width of widths.slice(from)) {
+    text += `function ${name}${width}(${list}): void {\n${bodyOf(width)}}\n`
+  }
+  text += `export function ${name}(width: i32, ${list}): void {\n  switch (width) {\n`
+  for (const width of widths.slice(from))
+    text += `    case ${width}: ${name}${width}(${names}); break\n`
+  return `${text}  }\n}\n`
+}
+
+const minis = '  for (; minis > 0; minis -= 1) {\n'
+
+function unpackBody(width) {
+  const rows = eachRow(width, (row, value) => `    v128.store(units, ${value}, ${row * 16})\n`)
+  return `${maskLine(width)}${minis}${rows}    source += ${16 * width}\n    units += 512\n  }\n`
+}
+
+/** Values up to 27 bits: 32 of them fit 32 bits. */
+function sumBody(width) {
+  const isNarrow = width <= 27
+  let text = `${maskLine(width)}  let sum = i64x2.splat(0)\n${minis}`
+  if (isNarrow) text += '    let even = i32x4.splat(0)\n    let odd = even\n'
+  text += eachRow(width, (row, value) => {
+    const name = row % 2 === 0 ? 'even' : 'odd'
+    if (isNarrow) return `    ${name} = i32x4.add(${name}, ${value})\n`
+    const wide = `i64x2.add(i64x2.extend_low_i32x4_u(v${row}), i64x2.extend_high_i32x4_u(v${row}))`
+    return `    const v${row} = ${value}\n    sum = i64x2.add(sum, ${wide})\n`
+  })
+  if (isNarrow) {
+    text += '    even = i32x4.add(even, odd)\n'
+    text +=
+      '    sum = i64x2.add(sum, i64x2.add(i64x2.extend_low_i32x4_u(even), i64x2.extend_high_i32x4_u(even)))\n'
+  }
+  text += `    source += ${16 * width}\n  }\n`
+  return `${text}  store<u64>(out, i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1))\n`
+}
+
+function filterBody(width) {
+  let text = `${maskLine(width)}  const l = i32x4.splat(low)\n  const s = i32x4.splat(span)\n${minis}`
+  text += eachRow(width, (row, value) => {
+    let lines = `    const c${row} = i32x4.le_u(i32x4.sub(${value}, l), s)\n`
+    if (row % 4 === 3) {
+      const [a, b, c, d] = [row - 3, row - 2, row - 1, row].map((r) => `c${r}`)
+      const bytes = `i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(${a}, ${b}), i16x8.narrow_i32x4_s(${c}, ${d}))`
+      lines += `    store<u16>(bits, i8x16.bitmask(${bytes}), ${(row >>> 2) * 2})\n`
+    }
+    return lines
+  })
+  return `${text}    source += ${16 * width}\n    bits += 16\n  }\n`
+}
+
+function packBody(width) {
+  let text = `${maskLine(width)}${minis}    let w = i32x4.splat(0)\n`
+  for (let row = 0; row < 32; row += 1) {
+    const shift = (row * width) & 31
+    const load = `v128.load(slots, ${row * 16})`
+    text += `    const v${row} = ${width < 32 ? `v128.and(${load}, mask)` : load}\n`
+    text += shift === 0 ? `    w = v${row}\n` : `    w = v128.or(w, i32x4.shl(v${row}, ${shift}))\n`
+    const word = (row * width) >>> 5
+    if (((row + 1) * width) >>> 5 === word) continue
+    text += `    v128.store(target, w, ${word * 16})\n`
+    const over = ((row + 1) * width) & 31
+    if (over > 0) text += `    w = i32x4.shr_u(v${row}, ${width - over})\n`
+  }
+  return `${text}    slots += 512\n    target += ${16 * width}\n  }\n`
+}
+
+/** Prices: out[i] = ((origin + units[i]) * up) * 10^-14, unpacked and converted in one go; f64, widths below 32. */
+function productBody(width) {
+  let text = `${maskLine(width)}  const o = f64x2.splat(origin)\n  const u = f64x2.splat(up)\n  const d = f64x2.splat(1e-14)\n${minis}`
+  text += eachRow(width, (row, value) => {
+    const convert = width === 32 ? 'f64x2.convert_low_i32x4_u' : 'f64x2.convert_low_i32x4_s'
+    const product = (half) => `f64x2.mul(f64x2.mul(f64x2.add(o, ${convert}(${half})), u), d)`
+    return (
+      `    const v${row} = ${value}\n` +
+      `    v128.store(out, ${product(`v${row}`)}, ${row * 32})\n` +
+      `    v128.store(out, ${product(`upperHalf(v${row})`)}, ${row * 32 + 16})\n`
+    )
+  })
+  return `${text}    source += ${16 * width}\n    out += 1024\n  }\n`
+}
+
+/** AssemblyScript source of all packed operations. */
+export function emit() {
+  return [
+    family('unpack', ['source: usize', 'minis: i32', 'units: usize'], 0, unpackBody),
+    family('pack', ['slots: usize', 'minis: i32', 'target: usize'], 1, packBody),
+    family('sum', ['source: usize', 'minis: i32', 'out: usize'], 0, sumBody),
+    family(
+      'filter',
+      ['source: usize', 'minis: i32', 'low: u32', 'span: u32', 'bits: usize'],
+      0,
+      filterBody,
+    ),
+    family(
+      'products',
+      ['source: usize', 'minis: i32', 'origin: f64', 'up: f64', 'out: usize'],
+      0,
+      productBody,
+    ),
+  ].join('\n')
+}

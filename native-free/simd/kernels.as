@@ -1,0 +1,504 @@
+// AssemblyScript, compiled by build.mjs together with what emit.mjs emits. Every function is a plain loop over the one
+// imported memory; addresses are bytes. The caller keeps 64 readable and writable bytes behind every array: loops work
+// in steps of 4 values (16 or 32 bytes) and may touch the slack. Counts are values.
+// The scalar twin of each function stands in twin.ts under the same name.
+
+// @ts-ignore: decorator
+@inline
+function upperHalf(v: v128): v128 {
+  return i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
+}
+
+/** Pair (a, b) -> (0, a). */
+// @ts-ignore: decorator
+@inline
+function shiftPair(v: v128): v128 {
+  return i8x16.shuffle(i64x2.splat(0), v, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+}
+
+// ---- units (u32) to values
+
+/** out[i] = (origin + gcd * units[i]) / power, f64. */
+export function f64Quotients(units: usize, count: i32, origin: f64, gcd: f64, power: f64, out: usize): void {
+  const o = f64x2.splat(origin)
+  const g = f64x2.splat(gcd)
+  const p = f64x2.splat(power)
+  for (const end = units + (<usize>count << 2); units < end; units += 16, out += 32) {
+    const u = v128.load(units)
+    const low = f64x2.convert_low_i32x4_u(u)
+    const high = f64x2.convert_low_i32x4_u(upperHalf(u))
+    v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, low)), p))
+    v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, high)), p), 16)
+  }
+}
+
+/** out[i] = origin + gcd * units[i], f64. */
+export function f64Whole(units: usize, count: i32, origin: f64, gcd: f64, out: usize): void {
+  const o = f64x2.splat(origin)
+  const g = f64x2.splat(gcd)
+  for (const end = units + (<usize>count << 2); units < end; units += 16, out += 32) {
+    const u = v128.load(units)
+    v128.store(out, f64x2.add(o, f64x2.mul(g, f64x2.convert_low_i32x4_u(u))))
+    v128.store(out, f64x2.add(o, f64x2.mul(g, f64x2.convert_low_i32x4_u(upperHalf(u)))), 16)
+  }
+}
+
+/** out[i] = origin + gcd * units[i], i64; all wrap. */
+export function i64Whole(units: usize, count: i32, origin: i64, gcd: i64, out: usize): void {
+  const o = i64x2.splat(origin)
+  const end = units + (<usize>count << 2)
+  if (gcd >>> 32 === 0) {
+    const g = i32x4.splat(<u32>gcd)
+    for (; units < end; units += 16, out += 32) {
+      const u = v128.load(units)
+      v128.store(out, i64x2.add(o, i64x2.extmul_low_i32x4_u(u, g)))
+      v128.store(out, i64x2.add(o, i64x2.extmul_high_i32x4_u(u, g)), 16)
+    }
+    return
+  }
+  const g = i64x2.splat(gcd)
+  for (; units < end; units += 16, out += 32) {
+    const u = v128.load(units)
+    v128.store(out, i64x2.add(o, i64x2.mul(g, i64x2.extend_low_i32x4_u(u))))
+    v128.store(out, i64x2.add(o, i64x2.mul(g, i64x2.extend_high_i32x4_u(u))), 16)
+  }
+}
+
+/** out[0] = first, out[i] = out[i - 1] + step + gcd * units[i], i64; all wrap. Sets units[0] to 0. */
+export function i64Deltas(units: usize, count: i32, first: i64, step: i64, gcd: i64, out: usize): void {
+  const s = i64x2.splat(step)
+  const g = i64x2.splat(gcd)
+  const narrow = i32x4.splat(<u32>gcd)
+  const isNarrow = gcd >>> 32 === 0
+  let carry = i64x2.splat(first - step)
+  store<u32>(units, 0)
+  for (const end = units + (<usize>count << 2); units < end; units += 16, out += 32) {
+    const u = v128.load(units)
+    let low = isNarrow ? i64x2.extmul_low_i32x4_u(u, narrow) : i64x2.mul(g, i64x2.extend_low_i32x4_u(u))
+    let high = isNarrow ? i64x2.extmul_high_i32x4_u(u, narrow) : i64x2.mul(g, i64x2.extend_high_i32x4_u(u))
+    low = i64x2.add(s, low)
+    high = i64x2.add(s, high)
+    low = i64x2.add(low, shiftPair(low))
+    high = i64x2.add(high, shiftPair(high))
+    v128.store(out, i64x2.add(carry, low))
+    high = i64x2.add(carry, i64x2.add(high, upperHalf(low)))
+    v128.store(out, high, 16)
+    carry = upperHalf(high)
+  }
+}
+
+// ---- units (f64) to values, where a vector has units of more than 32 bits or patches
+
+/** units[0] = first, units[i] = units[i - 1] + base + units[i], f64, in place. */
+export function f64Prefix(units: usize, count: i32, first: f64, base: f64): void {
+  const b = f64x2.splat(base)
+  let carry = f64x2.splat(first - base)
+  store<f64>(units, 0)
+  for (const end = units + (<usize>count << 3); units < end; units += 32) {
+    let low = f64x2.add(b, v128.load(units))
+    let high = f64x2.add(b, v128.load(units, 16))
+    low = f64x2.add(low, shiftPair(low))
+    high = f64x2.add(high, shiftPair(high))
+    v128.store(units, f64x2.add(carry, low))
+    high = f64x2.add(carry, f64x2.add(high, upperHalf(low)))
+    v128.store(units, high, 16)
+    carry = upperHalf(high)
+  }
+}
+
+/** out[i] = (origin + gcd * units[i]) / power, f64; units and out may be the same. */
+export function f64UnitQuotients(units: usize, count: i32, origin: f64, gcd: f64, power: f64, out: usize): void {
+  const o = f64x2.splat(origin)
+  const g = f64x2.splat(gcd)
+  const p = f64x2.splat(power)
+  for (const end = units + (<usize>count << 3); units < end; units += 32, out += 32) {
+    v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, v128.load(units))), p))
+    v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, v128.load(units, 16))), p), 16)
+  }
+}
+
+/** out[i] = origin + gcd * units[i], i64, where abs(gcd * units[i]) < 2^51; units and out may be the same. A double
+ *  2^52 + 2^51 + x holds x + 2^51 in its low 52 bits. */
+export function i64UnitWhole(units: usize, count: i32, origin: i64, gcd: f64, out: usize): void {
+  const o = i64x2.splat(origin - 0x4338000000000000)
+  const g = f64x2.splat(gcd)
+  const magic = f64x2.splat(6755399441055744.0)
+  for (const end = units + (<usize>count << 3); units < end; units += 32, out += 32) {
+    v128.store(out, i64x2.add(o, f64x2.add(magic, f64x2.mul(g, v128.load(units)))))
+    v128.store(out, i64x2.add(o, f64x2.add(magic, f64x2.mul(g, v128.load(units, 16)))), 16)
+  }
+}
+
+// ---- run lengths, dictionaries
+
+/** Run r gives lengths[r] + 1 times values[r]. 0 where that is `count` values in all, else -1 and nothing past count is
+ *  written but slack. */
+export function expandRuns(values: usize, lengths: usize, runs: i32, count: i32, out: usize): i32 {
+  const end = out + (<usize>count << 2)
+  for (let r = 0; r < runs; r += 1, values += 4, lengths += 4) {
+    const bytes = (<usize>load<u32>(lengths) + 1) << 2
+    if (load<u32>(lengths) >= 0x3fffffff || bytes > end - out) return -1
+    const v = i32x4.splat(load<u32>(values))
+    const stop = out + bytes
+    for (; out < stop; out += 16) v128.store(out, v)
+    out = stop
+  }
+  return out === end ? 0 : -1
+}
+
+/** out[i] = dictionary[add + codes[i]], 8 bytes each. -1 where a code is not below `size - add`; else 0. */
+export function lookUp8(codes: usize, count: i32, dictionary: usize, add: u32, size: u32, out: usize): i32 {
+  const most = size - add - 1
+  let over: u32 = 0
+  const from = dictionary + (<usize>add << 3)
+  for (const end = codes + (<usize>count << 2); codes < end; codes += 4, out += 8) {
+    const code = load<u32>(codes)
+    over |= u32(code > most)
+    store<u64>(out, load<u64>(from + (<usize>min(code, most) << 3)))
+  }
+  return over === 0 ? 0 : -1
+}
+
+// ---- encoding
+
+/** d = nearest(value * power) to out (f64); the places where d / power is not value, bit for bit, or abs(d) >= 2^53, or
+ *  d is -0, to `places` (u32), as many as `most` of them. Returns how many there are. count even. */
+export function decimals(values: usize, count: i32, power: f64, out: usize, places: usize, most: i32): i32 {
+  const p = f64x2.splat(power)
+  const limit = f64x2.splat(9007199254740992)
+  const minusZero = i64x2.splat(0x8000000000000000)
+  let bad = 0
+  for (let i = 0; i < count; i += 2, values += 16, out += 16) {
+    const v = v128.load(values)
+    const d = f64x2.nearest(f64x2.mul(v, p))
+    v128.store(out, d)
+    const isBack = v128.and(i64x2.eq(f64x2.div(d, p), v), f64x2.lt(f64x2.abs(d), limit))
+    const mask = i64x2.bitmask(v128.andnot(isBack, i64x2.eq(d, minusZero)))
+    if (mask === 3) continue
+    for (let lane = 0; lane < 2; lane += 1) {
+      if (mask & (1 << lane)) continue
+      if (bad < most) store<u32>(places + (<usize>bad << 2), i + lane)
+      bad += 1
+    }
+  }
+  return bad
+}
+
+/** Of whole units (f64; count even, >= 2): least, most, sum, least delta, most delta, changes -> 6 f64. The sum is exact
+ *  where it is below 2^53. */
+export function unitStats(units: usize, count: i32, out: usize): void {
+  let least = v128.load(units)
+  let most = least
+  let sum = least
+  const delta = load<f64>(units, 8) - load<f64>(units)
+  let deltaLeast = f64x2.splat(delta)
+  let deltaMost = deltaLeast
+  let changes = i64x2(delta !== 0 ? -1 : 0, 0)
+  const end = units + (<usize>count << 3)
+  for (units += 16; units < end; units += 16) {
+    const v = v128.load(units)
+    const before = v128.load(units - 8)
+    const d = f64x2.sub(v, before)
+    least = f64x2.pmin(least, v)
+    most = f64x2.pmax(most, v)
+    sum = f64x2.add(sum, v)
+    deltaLeast = f64x2.pmin(deltaLeast, d)
+    deltaMost = f64x2.pmax(deltaMost, d)
+    changes = i64x2.add(changes, f64x2.ne(v, before))
+  }
+  store<f64>(out, min(f64x2.extract_lane(least, 0), f64x2.extract_lane(least, 1)))
+  store<f64>(out, max(f64x2.extract_lane(most, 0), f64x2.extract_lane(most, 1)), 8)
+  store<f64>(out, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1), 16)
+  store<f64>(out, min(f64x2.extract_lane(deltaLeast, 0), f64x2.extract_lane(deltaLeast, 1)), 24)
+  store<f64>(out, max(f64x2.extract_lane(deltaMost, 0), f64x2.extract_lane(deltaMost, 1)), 32)
+  store<f64>(out, -<f64>(i64x2.extract_lane(changes, 0) + i64x2.extract_lane(changes, 1)), 40)
+}
+
+/** slots[i] = units[i] - least as u32, saturating. */
+export function slotsOf(units: usize, count: i32, least: f64, slots: usize): void {
+  const l = f64x2.splat(least)
+  for (const end = units + (<usize>count << 3); units < end; units += 32, slots += 16) {
+    const a = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(v128.load(units), l))
+    const b = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(v128.load(units, 16), l))
+    v128.store(slots, i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+  }
+}
+
+/** slots[0] = 0, slots[i] = units[i] - units[i - 1] - base as u32, saturating. Reads 8 bytes before units. */
+export function deltaSlotsOf(units: usize, count: i32, base: f64, slots: usize): void {
+  const b = f64x2.splat(base)
+  const start = slots
+  for (const end = units + (<usize>count << 3); units < end; units += 32, slots += 16) {
+    const d = f64x2.sub(v128.load(units), v128.load(units - 8))
+    const e = f64x2.sub(v128.load(units, 16), v128.load(units + 8))
+    const s = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(d, b))
+    const t = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(e, b))
+    v128.store(slots, i8x16.shuffle(s, t, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+  }
+  store<u32>(start, 0)
+}
+
+// ---- bitmaps and what they choose
+
+/** 1 where low <= values[i] <= high, f64; NaN is in no range. count is a multiple of 16. */
+export function filterF64(values: usize, count: i32, low: f64, high: f64, bits: usize): void {
+  const l = f64x2.splat(low)
+  const h = f64x2.splat(high)
+  for (let i = 0; i < count; i += 16, bits += 2) {
+    let word = 0
+    for (let j = 0; j < 16; j += 2, values += 16) {
+      const v = v128.load(values)
+      word |= i64x2.bitmask(v128.and(f64x2.ge(v, l), f64x2.le(v, h))) << j
+    }
+    store<u16>(bits, word)
+  }
+}
+
+/** The same over i64. */
+export function filterI64(values: usize, count: i32, low: i64, high: i64, bits: usize): void {
+  const l = i64x2.splat(low)
+  const h = i64x2.splat(high)
+  for (let i = 0; i < count; i += 16, bits += 2) {
+    let word = 0
+    for (let j = 0; j < 16; j += 2, values += 16) {
+      const v = v128.load(values)
+      word |= i64x2.bitmask(v128.and(i64x2.ge_s(v, l), i64x2.le_s(v, h))) << j
+    }
+    store<u16>(bits, word)
+  }
+}
+
+/** How many of the first `count` bits are 1; bits past them are not looked at. */
+export function countBits(bits: usize, count: i32): i32 {
+  let total = 0
+  for (; count >= 64; count -= 64, bits += 8) total += <i32>popcnt(load<u64>(bits))
+  if (count > 0) total += <i32>popcnt(load<u64>(bits) & (((<u64>1) << count) - 1))
+  return total
+}
+
+/** The values (8 bytes each) whose bits are 1 among the first `count`, in order; returns how many. */
+export function gather8(values: usize, bits: usize, count: i32, out: usize): i32 {
+  const start = out
+  for (; count > 0; count -= 64, bits += 8, values += 512) {
+    let word = load<u64>(bits)
+    if (count < 64) word &= ((<u64>1) << count) - 1
+    for (; word !== 0; word &= word - 1, out += 8) store<u64>(out, load<u64>(values + (<usize>ctz(word) << 3)))
+  }
+  return <i32>((out - start) >>> 3)
+}
+
+/** The same, 4 bytes each. */
+export function gather4(values: usize, bits: usize, count: i32, out: usize): i32 {
+  const start = out
+  for (; count > 0; count -= 64, bits += 8, values += 256) {
+    let word = load<u64>(bits)
+    if (count < 64) word &= ((<u64>1) << count) - 1
+    for (; word !== 0; word &= word - 1, out += 4) store<u32>(out, load<u32>(values + (<usize>ctz(word) << 2)))
+  }
+  return <i32>((out - start) >>> 2)
+}
+
+/** Of units (u32) whose bits are 1 among the first `count`: sum (u64), least and most (u32; 2^32 - 1 and 0 where there
+ *  are none) -> 16 bytes. Bits past count must be 0. */
+export function maskedStats(units: usize, bits: usize, count: i32, out: usize): void {
+  const weights = i32x4(1, 2, 4, 8)
+  let sum = i64x2.splat(0)
+  let least = i32x4.splat(-1)
+  let most = i32x4.splat(0)
+  for (let i = 0; i < count; i += 32, bits += 4) {
+    let word = load<u32>(bits)
+    if (word === 0) {
+      units += 128
+      continue
+    }
+    for (let j = 0; j < 8; j += 1, units += 16, word >>>= 4) {
+      const mask = i32x4.eq(v128.and(i32x4.splat(word), weights), weights)
+      const u = v128.load(units)
+      const kept = v128.and(u, mask)
+      sum = i64x2.add(sum, i64x2.add(i64x2.extend_low_i32x4_u(kept), i64x2.extend_high_i32x4_u(kept)))
+      least = i32x4.min_u(least, v128.or(u, v128.not(mask)))
+      most = i32x4.max_u(most, kept)
+    }
+  }
+  store<u64>(out, i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1))
+  const a = min(<u32>i32x4.extract_lane(least, 0), <u32>i32x4.extract_lane(least, 1))
+  const b = min(<u32>i32x4.extract_lane(least, 2), <u32>i32x4.extract_lane(least, 3))
+  store<u32>(out, min(a, b), 8)
+  const c = max(<u32>i32x4.extract_lane(most, 0), <u32>i32x4.extract_lane(most, 1))
+  const d = max(<u32>i32x4.extract_lane(most, 2), <u32>i32x4.extract_lane(most, 3))
+  store<u32>(out, max(c, d), 12)
+}
+
+// ---- LZ4 blocks (lz4.org, block format)
+
+/** i % offset for offsets 1 to 15: the 16 bytes that repeat `offset` bytes. */
+const repeats = memory.data<u8>([
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1,
+  0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0,
+  0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0,
+  0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1,
+  0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2, 3, 4,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 1, 2,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 1,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0,
+])
+
+/** Decodes a block into at most `room` bytes: how many, or -1 where it is malformed or does not fit. Copies go in 16s:
+ *  64 bytes behind source and target are touched. Source and target are below 2^30 bytes. */
+export function lz4Decode(source: usize, bytes: i32, target: usize, room: i32): i32 {
+  const sourceEnd = source + bytes
+  const start = target
+  const targetEnd = target + room
+  while (source < sourceEnd) {
+    const token = <usize>load<u8>(source)
+    source += 1
+    let literals = token >>> 4
+    if (literals === 15) {
+      let more: usize
+      do {
+        if (source >= sourceEnd) return -1
+        more = <usize>load<u8>(source)
+        source += 1
+        literals += more
+      } while (more === 255)
+    }
+    if (literals > sourceEnd - source || literals > targetEnd - target) return -1
+    v128.store(target, v128.load(source))
+    for (let at: usize = 16; at < literals; at += 16) v128.store(target + at, v128.load(source + at))
+    source += literals
+    target += literals
+    if (source === sourceEnd) return (token & 15) === 0 ? <i32>(target - start) : -1
+    if (sourceEnd - source < 2) return -1
+    const offset = <usize>load<u16>(source)
+    source += 2
+    if (offset === 0 || offset > target - start) return -1
+    let length = token & 15
+    if (length === 15) {
+      let more: usize
+      do {
+        if (source >= sourceEnd) return -1
+        more = <usize>load<u8>(source)
+        source += 1
+        length += more
+      } while (more === 255)
+    }
+    length += 4
+    if (length > targetEnd - target) return -1
+    const match = target - offset
+    if (offset >= 16) {
+      v128.store(target, v128.load(match))
+      for (let at: usize = 16; at < length; at += 16) v128.store(target + at, v128.load(match + at))
+    } else {
+      const pattern = i8x16.swizzle(v128.load(match), v128.load(repeats + (offset << 4)))
+      const step = 16 - 16 % offset
+      for (let at: usize = 0; at < length; at += step) v128.store(target + at, pattern)
+    }
+    target += length
+  }
+  return -1
+}
+
+/** A block of source[0, bytes), greedy, one candidate for each hash of 4 bytes; `table` has 2^13 u32. Returns its
+ *  bytes, or -1 where it would take more than `room`; bytes below 2^30. */
+export function lz4Encode(source: usize, bytes: i32, target: usize, room: i32, table: usize): i32 {
+  memory.fill(table, 0, 8192 << 2)
+  const start = target
+  const targetEnd = target + room
+  const sourceEnd = source + bytes
+  const matchEnd = sourceEnd - 5
+  let anchor = source
+  let at = source + 1
+  if (bytes >= 13) {
+    const searchEnd = sourceEnd - 12
+    let misses: u32 = 64
+    while (at <= searchEnd) {
+      const word = load<u32>(at)
+      const slot = table + <usize>((word * 2654435761) >>> 19 << 2)
+      let match = source + <usize>load<u32>(slot)
+      store<u32>(slot, <u32>(at - source))
+      if (load<u32>(match) !== word || match >= at || at - match > 65535) {
+        at += misses >>> 6
+        misses += 1
+        continue
+      }
+      misses = 64
+      while (at > anchor && match > source && load<u8>(at - 1) === load<u8>(match - 1)) {
+        at -= 1
+        match -= 1
+      }
+      const literals = at - anchor
+      let end = at + 4
+      let other = match + 4
+      while (end + 8 <= matchEnd) {
+        const difference = load<u64>(end) ^ load<u64>(other)
+        if (difference !== 0) {
+          end += <usize>(ctz(difference) >>> 3)
+          break
+        }
+        end += 8
+        other += 8
+      }
+      if (end + 8 > matchEnd) {
+        other = end - (at - match)
+        while (end < matchEnd && load<u8>(end) === load<u8>(other)) {
+          end += 1
+          other += 1
+        }
+      }
+      const length = end - at - 4
+      if (target + literals + literals / 255 + length / 255 + 16 > targetEnd) return -1
+      const token = target
+      target += 1
+      let high: u32 = <u32>literals
+      if (literals >= 15) {
+        high = 15
+        let rest = literals - 15
+        for (; rest >= 255; rest -= 255, target += 1) store<u8>(target, 255)
+        store<u8>(target, <u8>rest)
+        target += 1
+      }
+      for (let i: usize = 0; i < literals; i += 16) v128.store(target + i, v128.load(anchor + i))
+      target += literals
+      store<u16>(target, <u16>(at - match))
+      target += 2
+      let low: u32 = <u32>length
+      if (length >= 15) {
+        low = 15
+        let rest = length - 15
+        for (; rest >= 255; rest -= 255, target += 1) store<u8>(target, 255)
+        store<u8>(target, <u8>rest)
+        target += 1
+      }
+      store<u8>(token, <u8>((high << 4) | low))
+      anchor = end
+      at = end
+      if (at <= searchEnd) {
+        const before = at - 2
+        store<u32>(table + <usize>((load<u32>(before) * 2654435761) >>> 19 << 2), <u32>(before - source))
+      }
+    }
+  }
+  const literals = sourceEnd - anchor
+  if (target + literals + literals / 255 + 2 > targetEnd) return -1
+  const token = target
+  target += 1
+  let high: u32 = <u32>literals
+  if (literals >= 15) {
+    high = 15
+    let rest = literals - 15
+    for (; rest >= 255; rest -= 255, target += 1) store<u8>(target, 255)
+    store<u8>(target, <u8>rest)
+    target += 1
+  }
+  store<u8>(token, <u8>(high << 4))
+  memory.copy(target, anchor, literals)
+  return <i32>(target + literals - start)
+}

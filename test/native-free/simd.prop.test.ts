@@ -1,0 +1,313 @@
+// Goal: every SIMD kernel gives what its scalar twin gives, bit for bit, for any width, count, tail and extreme value.
+// Method: both get the same random bytes in memories of their own; afterwards the outputs are compared. The twins
+// themselves are checked against arithmetic in tests of the codec. LZ4: either reads what the other wrote, and every
+// damaged block ends in the same answer.
+import { scalarKernels, simdKernels } from '#native-free/simd'
+import type { SimdKernels } from '#native-free/simd'
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+const bytes = 1 << 20
+const simd = simdKernels(bytes)
+const twin = scalarKernels(new ArrayBuffer(bytes))
+const [a, b, c, d] = [0x10000, 0x40000, 0x80000, 0xc0000] as const
+const runs = { numRuns: 60 }
+
+const patterns = ['noise', 'small', 'zero', 'ones', 'steps'] as const
+type Pattern = (typeof patterns)[number]
+
+/** The same bytes in both memories at `at`. */
+function fill(at: number, count: number, seed: number, pattern: Pattern): void {
+  let state = seed | 1
+  const words = new Uint32Array(count)
+  for (let i = 0; i < count; i += 1) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    if (pattern === 'noise') words[i] = state
+    else if (pattern === 'small') words[i] = (state >>> 0) % 1000
+    else if (pattern === 'ones') words[i] = 0xffffffff
+    else if (pattern === 'steps') words[i] = i * 7
+  }
+  for (const { memory } of [simd, twin]) new Uint32Array(memory, at, count).set(words)
+}
+
+function put(at: number, values: Float64Array | BigInt64Array | Uint32Array | Uint8Array): void {
+  const source = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  for (const { memory } of [simd, twin]) new Uint8Array(memory, at, source.length).set(source)
+}
+
+const read = ({ memory }: SimdKernels, at: number, length: number): Buffer =>
+  Buffer.from(new Uint8Array(memory).slice(at, at + length))
+
+/** Runs a kernel on both; the returned numbers and the output bytes must be equal. */
+function same(at: number, length: number, run: (kernels: SimdKernels) => unknown): void {
+  new Uint8Array(simd.memory).fill(0xee, at, at + length)
+  new Uint8Array(twin.memory).fill(0x11, at, at + length)
+  const answers = [run(simd), run(twin)]
+  expect(answers[0]).toEqual(answers[1])
+  expect(read(simd, at, length).equals(read(twin, at, length))).toBe(true)
+}
+
+const width = fc.integer({ min: 1, max: 32 })
+const minis = fc.integer({ min: 1, max: 9 })
+const seed = fc.integer({ min: 1, max: 2 ** 31 - 1 })
+const pattern = fc.constantFrom(...patterns)
+const count = fc.oneof(fc.integer({ min: 1, max: 260 }), fc.constantFrom(1023, 1024, 1025))
+const u32 = fc.oneof(
+  fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 31),
+  fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+)
+const i64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
+const gcd64 = fc.oneof(
+  fc.constantFrom(1n, 1000n, 60_000_000_000n),
+  fc.bigInt({ min: 1n, max: 2n ** 62n }),
+)
+const whole = fc.maxSafeInteger()
+const doubles = (length: number) => fc.array(fc.double(), { minLength: length, maxLength: length })
+
+describe('packed', () => {
+  test('unpack, every width', () => {
+    for (let w = 0; w <= 32; w += 1) {
+      for (const p of patterns) {
+        fill(a, 9 * 128, w + 1, p)
+        same(b, 9 * 512, (k) => k.unpack(w, a, 9, b))
+      }
+    }
+  })
+
+  test('pack, every width, and back', () => {
+    for (let w = 1; w <= 32; w += 1) {
+      fill(a, 9 * 128, w, 'noise')
+      same(b, 9 * 16 * w, (k) => k.pack(w, a, 9, b))
+      simd.unpack(w, b, 9, c)
+      const slots = new Uint32Array(simd.memory, a, 9 * 128)
+      const back = new Uint32Array(simd.memory, c, 9 * 128)
+      const mask = w === 32 ? 2 ** 32 - 1 : 2 ** w - 1
+      expect(back.every((slot, i) => slot === (slots[i]! & mask) >>> 0)).toBe(true)
+    }
+  })
+
+  test('sum, filter, products', () => {
+    fc.assert(
+      fc.property(width, minis, seed, pattern, u32, u32, whole, (w, m, s, p, low, span, origin) => {
+        fill(a, m * 4 * w, s, p)
+        same(b, 8, (k) => k.sum(w, a, m, b))
+        same(b, 16 * m, (k) => k.filter(w, a, m, low, span, b))
+        same(b, 16 * m, (k) => k.filter(w, a, m, low % 2 ** w, span % 2 ** w, b))
+        same(b, 1024 * m, (k) => k.products(w, a, m, origin, 1e12, b))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('units to values', () => {
+  test('from u32', () => {
+    fc.assert(
+      fc.property(count, seed, pattern, whole, i64, gcd64, i64, (n, s, p, o, first, gcd, step) => {
+        fill(a, n, s, p)
+        const g = Number(gcd % 1000n)
+        same(b, n * 8, (k) => k.f64Quotients(a, n, o, g, 100, b))
+        same(b, n * 8, (k) => k.f64Whole(a, n, o, g, b))
+        same(b, n * 8, (k) => k.i64Whole(a, n, first, gcd, b))
+        same(b, n * 8, (k) => k.i64Deltas(a, n, first, step, gcd, b))
+      }),
+      runs,
+    )
+  })
+
+  test('from f64', () => {
+    const unit = fc.integer({ min: 0, max: 2 ** 40 })
+    fc.assert(
+      fc.property(count, unit, unit, i64, (n, x, base, origin) => {
+        const units = Float64Array.from({ length: n }, (_, i) => (x * (i + 1)) % 2 ** 41)
+        put(b, units)
+        same(b + 8 * n, 0, (k) => k.f64Prefix(b, n, x, base))
+        expect(read(simd, b, n * 8).equals(read(twin, b, n * 8))).toBe(true)
+        put(a, units)
+        same(b, n * 8, (k) => k.f64UnitQuotients(a, n, x, 3, 1e4, b))
+        same(b, n * 8, (k) => k.i64UnitWhole(a, n, origin, 7, b))
+      }),
+      runs,
+    )
+  })
+})
+
+test('run lengths: whole ones, short ones, and those that pass the end', () => {
+  const lengths = fc.array(fc.oneof(fc.integer({ min: 0, max: 40 }), u32), {
+    minLength: 1,
+    maxLength: 60,
+  })
+  fc.assert(
+    fc.property(lengths, seed, fc.boolean(), (list, s, isWhole) => {
+      const short = list.map((length) => (isWhole ? length % 40 : length))
+      const total = short.reduce((sum, length) => sum + length + 1, 0)
+      const n = isWhole ? total : Math.min(total + (s % 3) - 1, 900)
+      fill(a, list.length, s, 'noise')
+      put(b, Uint32Array.from(short))
+      const answers = [simd, twin].map((k) => k.expandRuns(a, b, list.length, n, c))
+      expect(answers[0]).toBe(answers[1])
+      if (isWhole) expect(answers[0]).toBe(0)
+      if (answers[0] === 0) expect(read(simd, c, n * 4).equals(read(twin, c, n * 4))).toBe(true)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('dictionaries: codes inside and past the end', () => {
+  fc.assert(
+    fc.property(count, seed, fc.integer({ min: 1, max: 64 }), fc.nat(3), (n, s, size, add) => {
+      fill(b, 256, s, 'noise')
+      const codes = Uint32Array.from({ length: n }, (_, i) => (i * s) % (size + (s % 2)))
+      put(a, codes)
+      same(c, n * 8, (k) => k.lookUp8(a, n, b, Math.min(add, size - 1), size, c))
+    }),
+    runs,
+  )
+})
+
+test('decimals: prices, halves, -0, NaN with payload, infinities, reals', () => {
+  const odd = new DataView(new ArrayBuffer(8))
+  odd.setBigUint64(0, 0x7ff8dead00000001n)
+  const value = fc.oneof(
+    fc.integer({ min: -1e9, max: 1e9 }).map((x) => x / 100),
+    fc.integer().map((x) => x / 2),
+    fc.constantFrom(
+      -0,
+      0,
+      NaN,
+      odd.getFloat64(0),
+      Infinity,
+      -Infinity,
+      5e-324,
+      2 ** 53,
+      -(2 ** 53),
+    ),
+    fc.double(),
+  )
+  const power = fc.constantFrom(1, 10, 100, 1e8, 1e22)
+  fc.assert(
+    fc.property(
+      fc.array(value, { minLength: 2, maxLength: 130 }),
+      power,
+      fc.nat(70),
+      (list, p, most) => {
+        const n = list.length & ~1
+        put(a, Float64Array.from(list))
+        const answers = [simd, twin].map((k) => k.decimals(a, n, p, b, c, most))
+        expect(answers[0]).toBe(answers[1])
+        const held = Math.min(answers[0]!, most)
+        expect(read(simd, c, held * 4).equals(read(twin, c, held * 4))).toBe(true)
+        const places = new Set(new Uint32Array(simd.memory, c, held))
+        if (answers[0]! > most) return
+        const [x, y] = [simd, twin].map(({ memory }) => new Float64Array(memory, b, n))
+        for (let i = 0; i < n; i += 1) if (!places.has(i)) expect(x![i]).toBe(y![i])
+      },
+    ),
+    { numRuns: 400 },
+  )
+})
+
+test('statistics and slots of units', () => {
+  const unit = fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 2 ** 33 }))
+  fc.assert(
+    fc.property(fc.array(unit, { minLength: 2, maxLength: 300 }), unit, (list, least) => {
+      const n = list.length & ~1
+      put(a, Float64Array.from(list))
+      same(b, 48, (k) => k.unitStats(a, n, b))
+      same(b, n * 4, (k) => k.slotsOf(a, n, least, b))
+      same(b, n * 4, (k) => k.deltaSlotsOf(a, n, least % 7, b))
+    }),
+    { numRuns: 200 },
+  )
+})
+
+describe('bitmaps', () => {
+  test('filters of f64 and i64', () => {
+    fc.assert(
+      fc.property(doubles(64), fc.double(), fc.double(), i64, i64, (list, low, high, from, to) => {
+        put(a, Float64Array.from(list))
+        same(b, 8, (k) => k.filterF64(a, 64, low, high, b))
+        same(b, 8, (k) => k.filterI64(a, 64, from, to, b))
+      }),
+      runs,
+    )
+  })
+
+  test('count, gather, masked statistics', () => {
+    fc.assert(
+      fc.property(count, seed, pattern, pattern, (n, s, p, q) => {
+        fill(a, n * 2, s, p)
+        fill(b, 40, s + 1, q)
+        for (const { memory } of [simd, twin]) {
+          const bits = new Uint8Array(memory, b, 160)
+          bits.fill(0, Math.ceil(n / 8))
+          if (n % 8 > 0) bits[n >>> 3] = bits[n >>> 3]! & ((1 << (n & 7)) - 1)
+        }
+        const chosen = simd.countBits(b, n)
+        expect(chosen).toBe(twin.countBits(b, n))
+        same(c, chosen * 8, (k) => k.gather8(a, b, n, c))
+        same(c, chosen * 4, (k) => k.gather4(a, b, n, c))
+        same(c, 16, (k) => k.maskedStats(a, b, n, c))
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('LZ4', () => {
+  const text = fc.array(fc.constantFrom('a', 'bc', 'abcabc', '0123456789abcdef', 'x'.repeat(300)))
+  const source = fc.oneof(
+    fc.uint8Array({ maxLength: 400 }),
+    text.map((parts) => new Uint8Array(Buffer.from(parts.join('')))),
+    fc.tuple(seed, fc.integer({ min: 1, max: 40_000 })).map(([s, n]) => {
+      return Uint8Array.from({ length: n }, (_, i) => ((i * s) >>> 7) % 11)
+    }),
+  )
+
+  test('either reads what the other wrote; no room is -1', () => {
+    fc.assert(
+      fc.property(source, (plain) => {
+        const room = plain.length + (plain.length >>> 7) + 64
+        for (const writer of [simd, twin]) {
+          put(a, plain)
+          const block = writer.lz4Encode(a, plain.length, b, room, 0x2000)
+          expect(block).toBeGreaterThan(0)
+          put(c, new Uint8Array(writer.memory).slice(b, b + block))
+          same(d, plain.length, (k) => k.lz4Decode(c, block, d, plain.length))
+          expect(read(simd, d, plain.length).equals(Buffer.from(plain))).toBe(true)
+          if (plain.length === 0) continue
+          for (const k of [simd, twin]) expect(k.lz4Decode(c, block, d, plain.length - 1)).toBe(-1)
+          expect(simd.lz4Encode(a, plain.length, b, Math.min(block, 3) - 3, 0x2000)).toBe(-1)
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('changed and cut blocks: the same answer, and nothing outside of the slack is touched', () => {
+    const change = fc.tuple(fc.nat(), fc.nat(255))
+    fc.assert(
+      fc.property(source, fc.array(change, { maxLength: 4 }), fc.nat(), (plain, changes, cut) => {
+        put(a, plain)
+        const block = twin.lz4Encode(a, plain.length, b, plain.length + 1024, 0x2000)
+        const bad = new Uint8Array(twin.memory).slice(b, b + block - (cut % 3))
+        for (const [at, byte] of changes) bad[at % bad.length] = byte
+        put(c, bad)
+        const room = plain.length
+        const guard = new Uint8Array(simd.memory, d + room + 64, 4096).fill(0x5a)
+        const before = new Uint8Array(simd.memory, d - 4096, 4096).fill(0x5a)
+        const answers = [simd, twin].map((k) => k.lz4Decode(c, bad.length, d, room))
+        expect(answers[0]).toBe(answers[1])
+        expect(guard.every((byte) => byte === 0x5a) && before.every((byte) => byte === 0x5a)).toBe(
+          true,
+        )
+        if (answers[0]! < 0) return
+        const held = answers[0]!
+        expect(read(simd, d, held).equals(read(twin, d, held))).toBe(true)
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
