@@ -15,15 +15,16 @@ import { vectorRows } from './layout.ts'
 
 const two32 = 4294967296
 
-function packed32(count: number, width: number): number {
+/** Stored bytes of `count` slots of at most 32 bits. */
+export function packed32Bytes(count: number, width: number): number {
   const rows = ((count & 127) + 3) >>> 2
   return (count >>> 7) * 16 * width + ((rows * width + 31) >>> 5) * 16
 }
 
 /** Stored bytes of `count` values of `width` bits, 0 to 64. */
 export function packedBytes(count: number, width: number): number {
-  if (width <= 32) return packed32(count, width)
-  return packed32(count, 32) + packed32(count, width - 32)
+  if (width <= 32) return packed32Bytes(count, width)
+  return packed32Bytes(count, 32) + packed32Bytes(count, width - 32)
 }
 
 const words = new Uint32Array(vectorRows + 8)
@@ -69,7 +70,7 @@ export function pack(
   at: number,
 ): number {
   if (width === 0) return at
-  const bytes = packed32(count, width)
+  const bytes = packed32Bytes(count, width)
   words.fill(0, 0, (bytes >>> 2) + 4)
   slots.fill(0, count, (count + 3) & ~3)
   for (let from = 0, to = 0; from < count; from += 128, to += 4 * width) {
@@ -132,7 +133,7 @@ function unpack32(stored: Uint8Array, at: number, count: number, width: number, 
     u.fill(0, 0, count)
     return
   }
-  wordBytes.set(stored.subarray(at, at + packed32(count, width)))
+  wordBytes.set(stored.subarray(at, at + packed32Bytes(count, width)))
   if (width === 32) {
     unpackWords(u, count)
     return
@@ -158,7 +159,7 @@ export function unpack(
 ): void {
   unpack32(stored, at, count, Math.min(width, 32), u)
   if (width <= 32) return
-  unpack32(stored, at + packed32(count, 32), count, width - 32, highs)
+  unpack32(stored, at + packed32Bytes(count, 32), count, width - 32, highs)
   for (let i = 0; i < count; i += 1) u[i] = u[i]! + highs[i]! * two32
 }
 
@@ -176,6 +177,6 @@ export function unpackWide(
   out: BigUint64Array,
 ): void {
   unpack32(stored, at, count, 32, lows)
-  unpack32(stored, at + packed32(count, 32), count, width - 32, highs)
+  unpack32(stored, at + packed32Bytes(count, 32), count, width - 32, highs)
   for (let i = 0; i < count; i += 1) out[i] = (BigInt(highs[i]!) << 32n) | BigInt(lows[i]!)
 }

@@ -1,14 +1,12 @@
-// Packed slots to units: one function an encoding, over one vector.
-import { packedBytes, unpack } from './bitpack.ts'
+// Packed slots to units, in the arena: one function an encoding, over one vector. Units of at most
+// 32 bits stay u32, four to a SIMD register; what patches, a dictionary or wide slots make of them
+// are doubles.
+import { arena } from '#kernel'
+import { packed32Bytes, packedBytes } from './bitpack.ts'
 import { damaged } from './chunk.ts'
-import { encodings, vectorRows } from './layout.ts'
+import { encodings, rowsMini, vectorRows } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { bodyOffset } from './shape.ts'
-
-/** The units of the vector decoded last. Where they are counted from: see decode-values.ts. */
-const units = new Float64Array(vectorRows + 4)
-const few = new Float64Array(vectorRows + 4)
-const lengths = new Float64Array(vectorRows + 4)
 
 /** A vector and its stored bytes. */
 export interface StoredVector {
@@ -19,80 +17,177 @@ export interface StoredVector {
   readonly place: Readonly<Record<string, unknown>>
 }
 
+/** Packed bytes of a vector of the widest slots: two streams of 32 bits. */
+const packedBytesMax = vectorRows * 8
+const dictionaryBytesMax = 4096 * 8
+
+/** Places in the arena, made at the first vector. */
+interface Scratch {
+  readonly packed: number
+  readonly u32: number
+  /** Where run values and lengths are, and the high parts of wide slots. */
+  readonly others: number
+  readonly lengths: number
+  /** f64 units. */
+  readonly units: number
+  readonly dictionary: number
+  /** Decoded values, 8 bytes each. */
+  readonly values: number
+}
+
+let scratch: Scratch | undefined
+let dictionaryHeld: Float64Array | undefined
+
+/** The codec's places in the arena. */
+export function scratchOf(): Scratch {
+  if (scratch !== undefined) return scratch
+  const { claim } = arena()
+  scratch = {
+    packed: claim(packedBytesMax),
+    u32: claim(vectorRows * 4),
+    others: claim(vectorRows * 4),
+    lengths: claim(vectorRows * 4),
+    units: claim(vectorRows * 8),
+    dictionary: claim(dictionaryBytesMax),
+    values: claim(vectorRows * 8),
+  }
+  return scratch
+}
+
+/** Unpacks `count` slots of `width` <= 32 bits from stored[at...] to u32 at `to`; slots past the
+ *  count are overwritten up to the end of their mini-block. */
+export function unpackTo(
+  to: number,
+  stored: Uint8Array,
+  at: number,
+  count: number,
+  width: number,
+): void {
+  const { kernels, u8 } = arena()
+  const { packed } = scratchOf()
+  u8.set(stored.subarray(at, at + packed32Bytes(count, width)), packed)
+  kernels.unpack(width, packed, Math.ceil(count / rowsMini), to)
+}
+
 function applyPatches(stored: StoredVector, at: number, width: number): void {
   const { meta, vector, bytes, present, place } = stored
   const patches = meta.patches[vector]!
   const span = 2 ** width
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, patches * 6)
+  const { f64 } = arena()
+  const units = scratchOf().units >>> 3
   for (let p = 0; p < patches; p += 1) {
     const position = view.getUint16(p * 2, true)
     if (position >= present) throw damaged('a patch lies past its vector', place, vector)
-    units[position] = units[position]! + view.getInt32(patches * 2 + p * 4, true) * span
+    const high = view.getInt32(patches * 2 + p * 4, true)
+    f64[units + position] = f64[units + position]! + high * span
   }
 }
 
-function prefixSum(count: number, base: number): void {
-  let unit = 0
-  units[0] = 0
-  for (let i = 1; i < count; i += 1) {
-    unit += base + units[i]!
-    units[i] = unit
+function lookUp({ meta, vector, present, place }: StoredVector, dictionary: Float64Array): void {
+  const { kernels, f64 } = arena()
+  const own = scratchOf()
+  if (dictionaryHeld !== dictionary) {
+    f64.set(dictionary, own.dictionary >>> 3)
+    dictionaryHeld = dictionary
   }
-}
-
-function lookUp(stored: StoredVector, dictionary: Float64Array, base: number): void {
-  const { vector, present, place } = stored
-  let most = 0
-  for (let i = 0; i < present; i += 1) {
-    const code = units[i]! + base
-    if (code > most) most = code
-    units[i] = dictionary[code]!
-  }
-  if (most >= dictionary.length) {
-    throw damaged('a code lies past its dictionary', place, vector)
-  }
+  const { length } = dictionary
+  const base = meta.bases[vector]!
+  const isInside =
+    base < length &&
+    kernels.lookUp8(own.u32, present, own.dictionary, base, length, own.units) === 0
+  if (!isInside) throw damaged('a code lies past its dictionary', place, vector)
 }
 
 function expandRuns(stored: StoredVector, at: number, width: number): void {
   const { meta, vector, bytes, present, place } = stored
+  const { kernels } = arena()
+  const { u32, others, lengths } = scratchOf()
   const runs = meta.runs[vector]!
-  unpack(bytes, at, runs, width, few)
-  unpack(bytes, at + packedBytes(runs, width), runs, meta.lengthWidths[vector]!, lengths)
-  let left = runs
-  let from = 0
-  for (let run = 0; run < runs; run += 1) {
-    const end = from + lengths[run]! + 1
-    if (end > present) break
-    // Most runs are short: four stores, then a branch that is seldom taken, beat a loop.
-    const unit = few[run]!
-    units[from] = unit
-    units[from + 1] = unit
-    units[from + 2] = unit
-    units[from + 3] = unit
-    for (let i = from + 4; i < end; i += 1) units[i] = unit
-    from = end
-    left -= 1
-  }
-  if (left !== 0 || from !== present) {
-    throw damaged('runs do not add up to their vector', place, vector)
+  unpackTo(others, bytes, at, runs, width)
+  unpackTo(lengths, bytes, at + packedBytes(runs, width), runs, meta.lengthWidths[vector]!)
+  if (kernels.expandRuns(others, lengths, runs, present, u32) === 0) return
+  throw damaged('runs do not add up to their vector', place, vector)
+}
+
+const two32 = 4294967296
+
+/** Slots of 33 to 53 bits as doubles. */
+function unpackWideTo(to: number, stored: Uint8Array, at: number, count: number, width: number) {
+  const { kernels, f64, u32 } = arena()
+  const own = scratchOf()
+  unpackTo(own.u32, stored, at, count, 32)
+  unpackTo(own.others, stored, at + packed32Bytes(count, 32), count, width - 32)
+  kernels.f64Whole(own.u32, count, 0, 1, to)
+  const highs = own.others >>> 2
+  const units = to >>> 3
+  for (let i = 0; i < count; i += 1) {
+    f64[units + i] = f64[units + i]! + u32[highs + i]! * two32
   }
 }
 
-/** The units of a vector's present values, valid until the next call. Widths are at most 53. */
-export function unitsOf(stored: StoredVector): Float64Array {
+/** Wide runs: rare, one value at a time. */
+function expandWideRuns(stored: StoredVector, at: number, width: number): void {
+  const { meta, vector, bytes, present, place } = stored
+  const { f64, u32 } = arena()
+  const own = scratchOf()
+  const runs = meta.runs[vector]!
+  unpackWideTo(own.values, bytes, at, runs, width)
+  unpackTo(own.lengths, bytes, at + packedBytes(runs, width), runs, meta.lengthWidths[vector]!)
+  let from = 0
+  for (let run = 0; run < runs; run += 1) {
+    const end = from + u32[(own.lengths >>> 2) + run]! + 1
+    if (end > present) break
+    f64.fill(f64[(own.values >>> 3) + run]!, (own.units >>> 3) + from, (own.units >>> 3) + end)
+    from = end
+    if (run === runs - 1 && end === present) return
+  }
+  throw damaged('runs do not add up to their vector', place, vector)
+}
+
+const isDelta = (encoding: number): boolean =>
+  encoding === encodings.delta || encoding === encodings.deltaPatched
+
+/**
+ * The units of a vector's present values: true where they are u32 at scratch.u32, false where they
+ * are f64 at scratch.units. Deltas that are u32 are not summed up yet (`hasDeltas`). Valid until
+ * the next vector. Widths are at most 53.
+ */
+export function unitsOf(stored: StoredVector): { isNarrow: boolean; hasDeltas: boolean } {
   const { meta, vector, bytes, present } = stored
+  const { encoding } = meta
+  const { kernels, u32 } = arena()
+  const own = scratchOf()
   const width = meta.widths[vector]!
   const at = bodyOffset(meta, vector)
-  if (meta.encoding === encodings.const) return units.fill(0)
-  if (meta.encoding === encodings.rle) {
+  if (encoding === encodings.const) {
+    u32.fill(0, own.u32 >>> 2, (own.u32 >>> 2) + present)
+    return narrow
+  }
+  if (encoding === encodings.rle) {
+    if (width > 32) {
+      expandWideRuns(stored, at, width)
+      return wide
+    }
     expandRuns(stored, at, width)
-    return units
+    return narrow
   }
-  unpack(bytes, at, present, width, units)
-  if (meta.patches.length > 0) applyPatches(stored, at + packedBytes(present, width), width)
-  if (meta.dictionary !== undefined) lookUp(stored, meta.dictionary, meta.bases[vector]!)
-  else if (meta.encoding === encodings.delta || meta.encoding === encodings.deltaPatched) {
-    prefixSum(present, meta.bases[vector]!)
+  const hasPatches = meta.patches.length > 0 && meta.patches[vector]! > 0
+  if (width > 32) unpackWideTo(own.units, bytes, at, present, width)
+  else {
+    unpackTo(own.u32, bytes, at, present, width)
+    if (meta.dictionary !== undefined) {
+      lookUp(stored, meta.dictionary)
+      return wide
+    }
+    if (!hasPatches) return isDelta(encoding) ? narrowDeltas : narrow
+    kernels.f64Whole(own.u32, present, 0, 1, own.units)
   }
-  return units
+  if (hasPatches) applyPatches(stored, at + packedBytes(present, width), width)
+  if (isDelta(encoding)) kernels.f64Prefix(own.units, present, 0, meta.bases[vector]!)
+  return wide
 }
+
+const narrow = { isNarrow: true, hasDeltas: false }
+const narrowDeltas = { isNarrow: true, hasDeltas: true }
+const wide = { isNarrow: false, hasDeltas: false }

@@ -2,14 +2,15 @@
 // (doubles), units to values (base + gcd * unit, then what the physical type asks). Absent rows are
 // then spread between the present ones.
 import { assert } from '#base'
+import { arena } from '#kernel'
 import { fillAbsent } from '#batch'
 import type { BytesData, ColumnData } from '#batch'
 import { unpackWide } from './bitpack.ts'
 import { damaged, openChunk } from './chunk.ts'
-import { unitsOf } from './decode-units.ts'
+import { scratchOf } from './decode-units.ts'
 import { bitmapBytes, encodings, presentOf, rowsOf, transforms, vectorRows } from './layout.ts'
 import type { PageMeta } from './layout.ts'
-import { copyExceptions, toF64, toI64, toSmall } from './decode-values.ts'
+import { copyExceptions, valuesF64, valuesI64, valuesSmall } from './decode-values.ts'
 import { unshuffle } from './raw.ts'
 import { bodyOffset } from './shape.ts'
 import { packedBytes } from './bitpack.ts'
@@ -51,7 +52,9 @@ function denseI64(job: Job, from: number, end: number, out: BigInt64Array, at: n
     wideToI64(job, from, end, out, at)
     return
   }
-  toI64(meta, vector, unitsOf(job), from, end, out, at)
+  valuesI64(job)
+  const values = scratchOf().values >>> 3
+  out.set(arena().i64.subarray(values + from, values + end), at)
 }
 
 function checkDoubles(job: Job): void {
@@ -69,7 +72,9 @@ function denseF64(job: Job, from: number, end: number, out: Float64Array, at: nu
     return
   }
   checkDoubles(job)
-  toF64(meta, vector, unitsOf(job), from, end, out, at)
+  valuesF64(job)
+  const values = scratchOf().values >>> 3
+  out.set(arena().f64.subarray(values + from, values + end), at)
   const exceptions = meta.exceptions?.[vector]
   if (exceptions !== undefined) copyExceptions(job, exceptions, from, end, out, at)
 }
@@ -82,7 +87,7 @@ function denseSmall(
   at: number,
 ): void {
   checkDoubles(job)
-  toSmall(job.meta, job.vector, unitsOf(job), from, end, out, at)
+  valuesSmall(job, from, end, out, at)
 }
 
 function denseTexts(job: Job, from: number, end: number, target: BytesData, at: number): void {
