@@ -127,6 +127,13 @@ export interface SimdKernels {
    *  from count to the next multiple of 32 must be 0. */
   maskedStats(units: number, bits: number, count: number, out: number): void
 
+  // ---- xxh64
+
+  /** xxh64 of memory[at, at + bytes); the result as a signed 64-bit integer. */
+  xxh64(at: number, bytes: number, seed: bigint): bigint
+  /** Its low 32 bits for seed 0, signed, without a BigInt. */
+  xxh64Low(at: number, bytes: number): number
+
   // ---- LZ4 blocks
 
   /** Decodes a block into at most `room` bytes: how many, or -1 where it is malformed or does not fit. */

@@ -502,3 +502,58 @@ export function lz4Encode(source: usize, bytes: i32, target: usize, room: i32, t
   memory.copy(target, anchor, literals)
   return <i32>(target + literals - start)
 }
+
+// ---- xxh64 (the xxHash specification, XXH64)
+
+const prime1: u64 = 0x9e3779b185ebca87
+const prime2: u64 = 0xc2b2ae3d27d4eb4f
+const prime3: u64 = 0x165667b19e3779f9
+const prime4: u64 = 0x85ebca77c2b2ae63
+const prime5: u64 = 0x27d4eb2f165667c5
+
+// @ts-ignore: decorator
+@inline
+function round(state: u64, lane: u64): u64 {
+  return rotl(state + lane * prime2, 31) * prime1
+}
+
+// @ts-ignore: decorator
+@inline
+function merge(hash: u64, state: u64): u64 {
+  return (hash ^ round(0, state)) * prime1 + prime4
+}
+
+/** xxh64 of memory[at, at + bytes). */
+export function xxh64(at: usize, bytes: i32, seed: u64): u64 {
+  const end = at + <usize>bytes
+  let hash: u64
+  if (bytes >= 32) {
+    let a = seed + prime1 + prime2
+    let b = seed + prime2
+    let c = seed
+    let d = seed - prime1
+    for (const last = end - 32; at <= last; at += 32) {
+      a = round(a, load<u64>(at))
+      b = round(b, load<u64>(at, 8))
+      c = round(c, load<u64>(at, 16))
+      d = round(d, load<u64>(at, 24))
+    }
+    hash = rotl(a, 1) + rotl(b, 7) + rotl(c, 12) + rotl(d, 18)
+    hash = merge(merge(merge(merge(hash, a), b), c), d)
+  } else hash = seed + prime5
+  hash += <u64>bytes
+  for (; at + 8 <= end; at += 8) hash = rotl(hash ^ round(0, load<u64>(at)), 27) * prime1 + prime4
+  if (at + 4 <= end) {
+    hash = rotl(hash ^ (<u64>load<u32>(at) * prime1), 23) * prime2 + prime3
+    at += 4
+  }
+  for (; at < end; at += 1) hash = rotl(hash ^ (<u64>load<u8>(at) * prime5), 11) * prime1
+  hash = (hash ^ (hash >>> 33)) * prime2
+  hash = (hash ^ (hash >>> 29)) * prime3
+  return hash ^ (hash >>> 32)
+}
+
+/** The low 32 bits of xxh64 with seed 0, as a number without a BigInt. */
+export function xxh64Low(at: usize, bytes: i32): u32 {
+  return <u32>xxh64(at, bytes, 0)
+}

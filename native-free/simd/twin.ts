@@ -1,6 +1,7 @@
 // The scalar twins of the kernels: the same functions over the same memory, one value at a time, written to be read.
 // They are the oracle in tests and what runs where WebAssembly SIMD does not.
 import { compressBlock, decompressBlock } from '../lz4/index.ts'
+import { xxh64, xxh64Low32 } from '../xxhash/index.ts'
 import type { SimdKernels } from './contract.ts'
 
 const miniRows = 128
@@ -309,6 +310,12 @@ export function scalarKernels(memory: ArrayBuffer): SimdKernels {
     ...valueTwins(u32, f64, new BigInt64Array(memory)),
     ...encodeTwins(u32, f64),
     ...bitmapTwins(memory),
+    xxh64(at: number, bytes: number, seed: bigint): bigint {
+      return BigInt.asIntN(64, xxh64(u8.subarray(at, at + bytes), seed))
+    },
+    xxh64Low(at: number, bytes: number): number {
+      return xxh64Low32(u8.subarray(at, at + bytes)) | 0
+    },
     lz4Decode(source: number, bytes: number, target: number, room: number): number {
       return decompressBlock(
         u8.subarray(source, source + bytes),

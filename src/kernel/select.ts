@@ -3,7 +3,7 @@
 // Until loadKernels() has run, the TypeScript twins do the work: the same hashes, and blocks that
 // every implementation reads, only slower. VARVE_NATIVE=off keeps native add-ons unloaded for good
 // (WebAssembly is not native: it stays).
-import { loadWasmHash, typescriptHash } from './hash.ts'
+import { arenaHash, loadWasmHash, typescriptHash } from './hash.ts'
 import { simdKind } from './arena.ts'
 import { loadNativeLz4, typescriptLz4, wasmLz4 } from './lz4.ts'
 import { lockKind, nativeLockFailure } from './lock.ts'
@@ -52,6 +52,9 @@ async function load(): Promise<void> {
   } catch (cause) {
     reasons['hashReason'] = reasonOf(cause)
   }
+  if (simdKind().name !== 'wasm') return
+  hash = arenaHash(hash)
+  hashName = 'wasm'
 }
 
 /** Loads the fastest implementation of each job. Idempotent; never rejects for a missing one. */

@@ -14,7 +14,7 @@ import {
   sha256,
 } from '#kernel'
 import type { HashKernel, Lz4Kernel } from '#kernel'
-import { loadWasmHash, typescriptHash } from '../../src/kernel/hash.ts'
+import { arenaHash, loadWasmHash, typescriptHash } from '../../src/kernel/hash.ts'
 import { loadNativeLz4, typescriptLz4, wasmLz4 } from '../../src/kernel/lz4.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -49,10 +49,15 @@ const published: [string, Uint8Array, bigint, bigint][] = [
 let hashes: Record<string, HashKernel>
 beforeAll(async () => {
   await loadKernels()
-  hashes = { typescript: typescriptHash, wasm: await loadWasmHash(), chosen: { hash64, hash32 } }
+  hashes = {
+    typescript: typescriptHash,
+    wasm: await loadWasmHash(),
+    arena: arenaHash(typescriptHash),
+    chosen: { hash64, hash32 },
+  }
 })
 
-describe.each(['typescript', 'wasm', 'chosen'])('hash by %s', (name) => {
+describe.each(['typescript', 'wasm', 'arena', 'chosen'])('hash by %s', (name) => {
   it.each(published)('gives the published value for %s', (_, bytes, seed, expected) => {
     expect(hashes[name]!.hash64(bytes, seed)).toBe(expected)
     if (seed === 0n) {

@@ -256,6 +256,19 @@ describe('bitmaps', () => {
   })
 })
 
+test('xxh64: any length, place and seed', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), i64, fc.nat(9), (list, seed64, shift) => {
+      put(a + shift, list)
+      expect(simd.xxh64(a + shift, list.length, seed64)).toBe(
+        twin.xxh64(a + shift, list.length, seed64),
+      )
+      expect(simd.xxh64Low(a + shift, list.length)).toBe(twin.xxh64Low(a + shift, list.length))
+    }),
+    { numRuns: 300 },
+  )
+})
+
 describe('LZ4', () => {
   const text = fc.array(fc.constantFrom('a', 'bc', 'abcabc', '0123456789abcdef', 'x'.repeat(300)))
   const source = fc.oneof(
