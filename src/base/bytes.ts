@@ -70,23 +70,34 @@ export class ByteWriter {
   /** A whole number, 0 to 2^53 - 1. */
   varint(value: number): this {
     let rest = value
-    while (rest >= 0x80) {
+    while (rest > 0x7fffffff) {
       this.u8((rest % 0x80) | 0x80)
       rest = Math.floor(rest / 0x80)
+    }
+    while (rest >= 0x80) {
+      this.u8((rest & 0x7f) | 0x80)
+      rest >>>= 7
     }
     return this.u8(rest)
   }
   /** 0 to 2^64 - 1. */
   varint64(value: bigint): this {
-    let rest = BigInt.asUintN(64, value)
-    while (rest >= 0x80n) {
-      this.u8(Number(rest & 0x7fn) | 0x80)
-      rest >>= 7n
+    const number = Number(value)
+    if (number >= 0 && number <= Number.MAX_SAFE_INTEGER) return this.varint(number)
+    // Seven groups of 7 bits are a number; what is above them is one too.
+    const bits = BigInt.asUintN(64, value)
+    let low = Number(bits & 0x1ffffffffffffn)
+    for (let group = 0; group < 7; group += 1) {
+      this.u8((low % 0x80) | 0x80)
+      low = Math.floor(low / 0x80)
     }
-    return this.u8(Number(rest))
+    return this.varint(Number(bits >> 49n))
   }
   /** Any int64. */
   zigzag64(value: bigint): this {
+    const number = Number(value)
+    if (number >= 0 && number < 0x10000000000000) return this.varint(number * 2)
+    if (number < 0 && number > -0x10000000000000) return this.varint(-number * 2 - 1)
     return this.varint64(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)))
   }
   bytes(source: Uint8Array): this {
@@ -95,8 +106,23 @@ export class ByteWriter {
     return this
   }
   string(text: string): this {
+    if (text.length < 0x80 && this.#ascii(text)) return this
     const utf8 = encoder.encode(text)
     return this.varint(utf8.length).bytes(utf8)
+  }
+  /** A short text as varint length and bytes; nothing, and false, where it is not ASCII alone. */
+  #ascii(text: string): boolean {
+    const from = this.#reserve(text.length + 1)
+    this.#bytes[from] = text.length
+    for (let at = 0; at < text.length; at += 1) {
+      const code = text.charCodeAt(at)
+      if (code >= 0x80) {
+        this.#length = from
+        return false
+      }
+      this.#bytes[from + 1 + at] = code
+    }
+    return true
   }
   /** Zero bytes up to a multiple of `alignment`. */
   align(alignment: number): this {

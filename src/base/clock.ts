@@ -22,8 +22,8 @@ export interface Timer {
 export interface Scheduler {
   /** Runs `task` once, soon, after the current turn of the event loop. Keeps the process alive until then. */
   soon(task: () => void): void
-  /** Runs `task` once after `ms`. Does not keep the process alive. */
-  after(ms: number, task: () => void): Timer
+  /** Runs `task` once after `ms`. Does not keep the process alive, unless it is told to. */
+  after(ms: number, task: () => void, keepsAlive?: boolean): Timer
 }
 
 function realClock(): Clock {
@@ -47,9 +47,9 @@ export const systemScheduler: Scheduler = {
   soon(task) {
     setImmediate(task)
   },
-  after(ms, task) {
+  after(ms, task, keepsAlive = false) {
     const handle = setTimeout(task, ms)
-    handle.unref()
+    if (!keepsAlive) handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
 }

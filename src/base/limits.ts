@@ -18,6 +18,8 @@ export const limits = {
   /** A log record, header included. */
   logRecordBytesMax: 128 << 20,
   logRotateBytes: 256 << 20,
+  /** Zeros written ahead of small log records at a time. */
+  logZeroBytes: 256 << 10,
   /** Unsynced bytes at which an append starts the next sync itself. */
   groupBytesMax: 4 << 20,
   groupDelayMs: 5,
@@ -27,4 +29,14 @@ export const limits = {
   closeSealBytesMin: 1 << 20,
   manifestRotateBytes: 4 << 20,
   openFilesMax: 128,
+  /** Seals, compactions, snapshots and the like that were asked for and have not ended. */
+  worksMax: 1024,
+  /** Free bytes of the file system below which no rows are taken; less where there never were many:
+   *  an eighth of the most that was seen. */
+  freeBytesMin: 16 << 20,
+  /** The log looks at the free bytes after growing by so many. */
+  freeLookBytes: 4 << 20,
+  /** Kept in a file for what must still be written when the disk is full; at most an eighth of what
+   *  is free. */
+  reserveBytes: 8 << 20,
 } as const

@@ -20,6 +20,60 @@ export interface Plan {
   readonly bytes: number
 }
 
+/**
+ * What the small pages of one column got in the runs of one file so far. Looking for patches and
+ * distinct values costs most of encoding a page of a few hundred rows; where one of them was not
+ * taken in a row of pages, it is looked for now and then only. Page sizes stay as they
+ * are, all but those of pages that differ from the ones before them.
+ */
+export interface Habit {
+  /** The decimal scale of the last page. */
+  scale: number | undefined
+  /** In which something was looked for. */
+  pages: number
+  /** By encoding id: pages in a row in which it was looked for and another was taken. */
+  readonly lost: Uint8Array
+  /** Pages in a row in which LZ4 was tried and saved too little. */
+  lz4Lost: number
+}
+
+export function newHabit(): Habit {
+  return { scale: undefined, pages: 0, lost: new Uint8Array(encodings.xor + 1), lz4Lost: 0 }
+}
+
+/** Pages of at most so many rows have habits. */
+export const habitRowsMax = 4 * vectorRows
+/** From so many lost pages in a row on, an encoding is tried every so many pages. */
+const lostPagesMin = 8
+const lostPagesStep = 16
+
+const searched = [encodings.pfor, encodings.deltaPatched, encodings.dictionary] as const
+
+function isWorthTrying(habit: Habit | undefined, encoding: number): boolean {
+  if (habit === undefined || habit.lost[encoding]! < lostPagesMin) return true
+  return habit.pages % lostPagesStep === 0
+}
+
+/** Whether LZ4 is to be tried on a page; counts the page. */
+export function isLz4WorthTrying(habit: Habit): boolean {
+  if (habit.lz4Lost < lostPagesMin) return true
+  habit.lz4Lost += 1
+  return habit.lz4Lost % lostPagesStep === 0
+}
+
+/** What came of trying LZ4. */
+export function noteLz4(habit: Habit, isKept: boolean): void {
+  if (isKept) habit.lz4Lost = 0
+  else if (habit.lz4Lost < lostPagesMin) habit.lz4Lost += 1
+}
+
+function noteHabit(habit: Habit, taken: number): void {
+  for (const encoding of searched) {
+    if (encoding === taken) habit.lost[encoding] = 0
+    else if (habit.lost[encoding]! < lostPagesMin) habit.lost[encoding]! += 1
+  }
+}
+
 interface Candidate {
   readonly encoding: number
   readonly bytes: number
@@ -90,10 +144,14 @@ function dictionaryOf(
   stats: readonly VectorStats[],
   atMost: number,
 ): Candidate | undefined {
-  const inFirst = countDistinct(Math.min(count, vectorRows), vectorRows)
-  if ((count * bitsOf(inFirst - 1)) / 8 >= atMost) return undefined
   const most = Math.min(dictionaryMax, Math.max(2, Math.floor(Math.min(atMost / 2, count / 2))))
-  if (countDistinct(count, most) > most) return undefined
+  if (count > vectorRows) {
+    const inFirst = countDistinct(vectorRows, vectorRows)
+    if ((count * bitsOf(inFirst - 1)) / 8 >= atMost) return undefined
+  }
+  const distinct = countDistinct(count, most)
+  if (distinct > most) return undefined
+  if (count <= vectorRows && (count * bitsOf(distinct - 1)) / 8 >= atMost) return undefined
   const dictionary = takeDictionary()
   let bytes = 0
   for (const each of stats) {
@@ -114,6 +172,7 @@ function candidatesOf(
   stats: readonly VectorStats[],
   level: Level,
   forced: number | undefined,
+  habit: Habit | undefined,
 ): Candidate[] {
   const plain = total(stats, forBytes)
   const candidates: Candidate[] = [{ encoding: encodings.for, bytes: plain }]
@@ -138,13 +197,20 @@ function candidatesOf(
   }
   const { pfor, deltaPatched } = encodings
   const atMost = forced === undefined ? least : Infinity
-  const values = patched(pfor, stats, forPatching, atMost)
-  if (values !== undefined) candidates.push(values)
-  const steps = delta < Infinity ? patched(deltaPatched, stats, deltaPatching, atMost) : undefined
-  if (steps !== undefined) candidates.push(steps)
+  if (isWorthTrying(habit, pfor)) {
+    const values = patched(pfor, stats, forPatching, atMost)
+    if (values !== undefined) candidates.push(values)
+  }
+  if (delta < Infinity && isWorthTrying(habit, deltaPatched)) {
+    const steps = patched(deltaPatched, stats, deltaPatching, atMost)
+    if (steps !== undefined) candidates.push(steps)
+  }
   for (const each of candidates) if (each.bytes < least) least = each.bytes
-  const dictionary = dictionaryOf(count, stats, forced === undefined ? least : count * 2)
-  if (dictionary !== undefined) candidates.push(dictionary)
+  if (isWorthTrying(habit, encodings.dictionary)) {
+    const dictionary = dictionaryOf(count, stats, forced === undefined ? least : count * 2)
+    if (dictionary !== undefined) candidates.push(dictionary)
+  }
+  if (habit !== undefined) habit.pages += 1
   return candidates
 }
 
@@ -160,13 +226,14 @@ function withoutCloseRle(candidates: readonly Candidate[], rle: Candidate): Cand
 
 /**
  * Plans units[0, count), cut into vectors at `starts`; `forced` takes that encoding where it can
- * hold the page.
+ * hold the page. `habit` is that of the column in the file, brought up to date.
  */
 export function planUnits(
   count: number,
   starts: Uint32Array,
   level: Level,
   forced: number | undefined,
+  habit?: Habit,
 ): Plan {
   const stats: VectorStats[] = []
   let constant = true
@@ -178,7 +245,9 @@ export function planUnits(
   if (constant && (forced === undefined || forced === encodings.const)) {
     return { encoding: encodings.const, stats, patchings: [], dictionary: undefined, bytes: 0 }
   }
-  const candidates = candidatesOf(count, starts, stats, level, forced)
+  const kept = count <= habitRowsMax && forced === undefined ? habit : undefined
+  const pagesBefore = kept?.pages
+  const candidates = candidatesOf(count, starts, stats, level, forced, kept)
   let best = candidates[0]
   assert(best !== undefined, 'there is always FOR')
   const bias = level === 'high' ? 1 : forPreferred
@@ -195,6 +264,7 @@ export function planUnits(
   if (best.encoding === encodings.rle && forced === undefined && level !== 'high') {
     best = withoutCloseRle(candidates, best)
   }
+  if (kept !== undefined && kept.pages !== pagesBefore) noteHabit(kept, best.encoding)
   const { encoding, bytes, patchings, dictionary } = best
   return { encoding, stats, patchings: patchings ?? [], dictionary, bytes }
 }

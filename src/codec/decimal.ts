@@ -61,8 +61,21 @@ function cheapestScale(seen: number, least: number): number {
   return best
 }
 
-/** The scale to try first. The last page's is kept where it fits the whole sample. */
-function firstScale(count: number, hint: number): number {
+/** `scale` fits every value of sample[0, seen), and the next smaller one does not. */
+function isLeastScale(seen: number, scale: number): boolean {
+  let isNeeded = scale === 0
+  for (let i = 0; i < seen; i += 1) {
+    if (!fits(sample[i]!, scale)) return false
+    isNeeded ||= !fits(sample[i]!, scale - 1)
+  }
+  return isNeeded
+}
+
+/**
+ * The scale to try first. The last page's is kept where it fits the whole sample; that of other
+ * runs (`habit`) where it is what the search would find as well.
+ */
+function firstScale(count: number, hint: number, habit: number | undefined): number {
   const step = Math.max(1, Math.ceil(count / sampleMax))
   let seen = 0
   let hintHolds = hint > 0
@@ -71,7 +84,8 @@ function firstScale(count: number, hint: number): number {
     hintHolds &&= fits(denseF64[i]!, hint)
     seen += 1
   }
-  return hintHolds ? hint : cheapestScale(seen, 0)
+  if (hintHolds) return hint
+  return habit !== undefined && isLeastScale(seen, habit) ? habit : cheapestScale(seen, 0)
 }
 
 const positions = new Uint32Array(denseF64.length)
@@ -136,15 +150,17 @@ function fillSlots(starts: Uint32Array, units: Float64Array, exceptions: Uint32A
 
 /**
  * Turns denseF64[0, count) into whole numbers at one scale, in `units`. Undefined where more than
- * one value in twenty is no decimal. `hint` is the last page's scale, tried first.
+ * one value in twenty is no decimal. `hint` is the last page's scale, tried first; `habit` that of
+ * pages of other runs.
  */
 export function toDecimals(
   count: number,
   starts: Uint32Array,
   hint: number,
   units: Float64Array,
+  habit?: number,
 ): Decimals | undefined {
-  let scale = firstScale(count, hint)
+  let scale = firstScale(count, hint, habit)
   while (scale >= 0) {
     if (tryScale(count, scale, units)) {
       const exceptions = positions.slice(0, positionCount)

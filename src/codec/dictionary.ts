@@ -1,5 +1,5 @@
 // The distinct units of a page, for DICT: rising, so that a range of values is a range of codes.
-import { dictionaryMax } from './layout.ts'
+import { blockRowsMax, dictionaryMax } from './layout.ts'
 import { units } from './units.ts'
 
 const keys = new Float64Array(dictionaryMax * 4)
@@ -14,7 +14,11 @@ function slotOf(unit: number): number {
   return slot
 }
 
-let found: number[] = []
+/** Of each unit counted last. */
+const slots = new Uint16Array(blockRowsMax)
+
+const found = new Float64Array(dictionaryMax)
+let foundCount = 0
 
 /** How many distinct units there are among units[0, count); `most` + 1 where more than `most`. */
 export function countDistinct(count: number, most: number): number {
@@ -22,25 +26,44 @@ export function countDistinct(count: number, most: number): number {
   while (mask < most * 3) mask *= 2
   places.fill(-1, 0, mask)
   mask -= 1
-  found = []
+  foundCount = 0
   let before = -1
+  let slot = 0
   for (let i = 0; i < count; i += 1) {
     const unit = units[i]!
-    if (unit === before) continue
+    if (unit !== before) slot = slotOf(unit)
     before = unit
-    const slot = slotOf(unit)
+    slots[i] = slot
     if (places[slot]! >= 0) continue
-    if (found.length === most) return most + 1
+    if (foundCount === most) return most + 1
     keys[slot] = unit
     places[slot] = 0
-    found.push(unit)
+    found[foundCount] = unit
+    foundCount += 1
   }
-  return found.length
+  return foundCount
+}
+
+/** From so many values on the built-in sort is faster than ours. */
+const sortFewMax = 96
+
+function sortRising(values: Float64Array): void {
+  if (values.length > sortFewMax) {
+    values.sort()
+    return
+  }
+  for (let i = 1; i < values.length; i += 1) {
+    const value = values[i]!
+    let at = i
+    for (; at > 0 && values[at - 1]! > value; at -= 1) values[at] = values[at - 1]!
+    values[at] = value
+  }
 }
 
 /** The units counted last, rising; codeOf answers for them from now on. */
 export function takeDictionary(): Float64Array {
-  const dictionary = Float64Array.from(found).sort()
+  const dictionary = found.slice(0, foundCount)
+  sortRising(dictionary)
   for (let code = 0; code < dictionary.length; code += 1) places[slotOf(dictionary[code]!)] = code
   return dictionary
 }
@@ -48,6 +71,11 @@ export function takeDictionary(): Float64Array {
 /** The code of a unit of the dictionary taken last. */
 export function codeOf(unit: number): number {
   return places[slotOf(unit)]!
+}
+
+/** The code of units[i], where all of these were counted last and the dictionary was taken. */
+export function codeAt(i: number): number {
+  return places[slots[i]!]!
 }
 
 /** The code of `unit` in a rising dictionary; -1 where it is not in there. */

@@ -3,10 +3,10 @@ import { assert } from '#base'
 import { pack } from './bitpack.ts'
 import { deltas, takeDeltas } from './choose.ts'
 import type { Plan } from './choose.ts'
-import { codeOf } from './dictionary.ts'
+import { codeAt, codeOf } from './dictionary.ts'
 import { denseF64 } from './gather.ts'
 import type { Presence } from './gather.ts'
-import { bitsOf, bitsOfBig, encodings, rowsOf, vectorRows } from './layout.ts'
+import { bitsOf, bitsOfBig, blockRowsMax, encodings, rowsOf, vectorRows } from './layout.ts'
 import { boundsOf, units } from './units.ts'
 
 const two32 = 4294967296
@@ -14,7 +14,10 @@ const slots = new Uint32Array(vectorRows + 4)
 const denseHalves = new Uint32Array(denseF64.buffer)
 const residuals = new Float64Array(vectorRows)
 
-/** What the meta says of each vector, filled while the vectors are written. */
+/**
+ * What the meta says of each vector, filled while the vectors are written: scratch memory, of which
+ * a page keeps copies.
+ */
 export interface Written {
   readonly widths: Uint8Array
   readonly bases: Float64Array
@@ -22,21 +25,36 @@ export interface Written {
   readonly runs: Uint16Array
   readonly lengthWidths: Uint8Array
   /** Stored bytes; `end` of them are in use. */
-  readonly payload: Uint8Array
+  payload: Uint8Array
   end: number
 }
 
-/** Room for `vectorCount` vectors of at most `bytesMax` bytes. */
+const vectorsMax = blockRowsMax / vectorRows
+const scratch: Written = {
+  widths: new Uint8Array(vectorsMax),
+  bases: new Float64Array(vectorsMax),
+  patches: new Uint16Array(vectorsMax),
+  runs: new Uint16Array(vectorsMax),
+  lengthWidths: new Uint8Array(vectorsMax),
+  payload: new Uint8Array(64 << 10),
+  end: 0,
+}
+/** Longer pages (of long texts) give their room back. */
+const payloadKeptMax = 1 << 20
+
+/** Room for `vectorCount` vectors of at most `bytesMax` bytes in all; what was written is lost. */
 export function startWriting(vectorCount: number, bytesMax: number): Written {
-  return {
-    widths: new Uint8Array(vectorCount),
-    bases: new Float64Array(vectorCount),
-    patches: new Uint16Array(vectorCount),
-    runs: new Uint16Array(vectorCount),
-    lengthWidths: new Uint8Array(vectorCount),
-    payload: new Uint8Array(bytesMax),
-    end: 0,
+  const { payload } = scratch
+  if (payload.length < bytesMax || payload.length > Math.max(bytesMax, payloadKeptMax)) {
+    scratch.payload = new Uint8Array(Math.max(bytesMax, 64 << 10))
   }
+  scratch.widths.fill(0, 0, vectorCount)
+  scratch.bases.fill(0, 0, vectorCount)
+  scratch.patches.fill(0, 0, vectorCount)
+  scratch.runs.fill(0, 0, vectorCount)
+  scratch.lengthWidths.fill(0, 0, vectorCount)
+  scratch.end = 0
+  return scratch
 }
 
 /** Stores the validity bitmap of `vector` where it has one. */
@@ -83,6 +101,7 @@ function packPatched(out: Written, vector: number, count: number, width: number)
   }
   packResiduals(out, count, width)
   out.patches[vector] = patches
+  if (patches === 0) return
   const view = new DataView(out.payload.buffer, out.end, patches * 6)
   for (let p = 0; p < patches; p += 1) {
     view.setUint16(p * 2, patchPlaces[p]!, true)
@@ -91,9 +110,10 @@ function packPatched(out: Written, vector: number, count: number, width: number)
   out.end += patches * 6
 }
 
+const lengths = new Uint32Array(vectorRows + 4)
+
 /** RLE: the value of each run packed, then the length of each, less one. */
 function packRuns(out: Written, vector: number, from: number, end: number, least: number): void {
-  const lengths = new Uint32Array(vectorRows + 4)
   let runs = 0
   let most = 0
   for (let i = from; i < end;) {
@@ -160,7 +180,7 @@ export function writeUnits(
       packRuns(out, vector, from, end, base)
       return
     case encodings.dictionary:
-      for (let i = 0; i < count; i += 1) residuals[i] = codeOf(units[from + i]!) - base
+      for (let i = 0; i < count; i += 1) residuals[i] = codeAt(from + i) - base
       break
     case encodings.delta:
     case encodings.deltaPatched:

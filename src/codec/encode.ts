@@ -3,8 +3,8 @@
 import { assert } from '#base'
 import type { BytesData, ColumnData } from '#batch'
 import { lz4Chunks, plainChunks } from './chunk.ts'
-import { planUnits } from './choose.ts'
-import type { Plan } from './choose.ts'
+import { habitRowsMax, isLz4WorthTrying, noteLz4, planUnits } from './choose.ts'
+import type { Habit, Plan } from './choose.ts'
 import { toDecimals } from './decimal.ts'
 import {
   startWriting,
@@ -19,6 +19,7 @@ import type { Presence } from './gather.ts'
 import {
   blockRowsMax,
   encodings,
+  lz4BytesMin,
   lz4SavesPacked,
   lz4SavesRaw,
   transforms,
@@ -41,12 +42,15 @@ export interface EncodeOptions {
   readonly level?: Level
   /** The page of the same column before this one: its choices are tried first. */
   readonly previous?: PageMeta
+  /** Of the small pages of the same column in other runs of the file; see choose.ts. */
+  readonly habit?: Habit
   /** Takes this encoding id where it can hold the page: for tests and tools. */
   readonly encoding?: number
 }
 
 export interface EncodedPage {
   readonly meta: PageMeta
+  /** Until the next page is encoded. */
   readonly payload: Uint8Array
 }
 
@@ -88,7 +92,9 @@ function integersOf(rows: Rows): Integers | undefined {
   switch (column.physical) {
     case 'f64': {
       const hint = options.previous?.transform === transforms.decimal ? options.previous.scale : 0
-      const decimals = toDecimals(presence.count, presence.starts, hint, units)
+      const habit = options.previous === undefined ? options.habit : undefined
+      const decimals = toDecimals(presence.count, presence.starts, hint, units, habit?.scale)
+      if (decimals !== undefined && habit !== undefined) habit.scale = decimals.scale
       const scaling = decimals && scaleUnits(presence.count, 0n)
       return scaling && decimals && { transform: transforms.decimal, ...decimals, scaling }
     }
@@ -124,7 +130,7 @@ function writeVectors(
     writeBitmap(out, rows.presence, rows.rowCount, v)
     write(v, from, end)
   }
-  return out.payload.slice(0, out.end)
+  return out.payload.subarray(0, out.end)
 }
 
 /** Exceptions of each vector; undefined where there are none. */
@@ -159,14 +165,15 @@ function draftPlanned(rows: Rows, integers: Integers, plan: Plan): Vectors {
   draft.gcd = scaling.gcd
   draft.exceptions = counts
   draft.zone = zoneOfUnits(plan.stats, starts, scaling, exceptions)
-  draft.widths = out.widths
-  draft.bases = out.bases
+  const { vectorCount } = draft
+  draft.widths = out.widths.slice(0, vectorCount)
+  draft.bases = out.bases.slice(0, vectorCount)
   draft.dictionary = plan.dictionary
   if (encoding === encodings.pfor || encoding === encodings.deltaPatched) {
-    draft.patches = out.patches
+    draft.patches = out.patches.slice(0, vectorCount)
   } else if (encoding === encodings.rle) {
-    draft.runs = out.runs
-    draft.lengthWidths = out.lengthWidths
+    draft.runs = out.runs.slice(0, vectorCount)
+    draft.lengthWidths = out.lengthWidths.slice(0, vectorCount)
   }
   return { draft, payload }
 }
@@ -178,7 +185,7 @@ function draftWide(rows: Rows, integers: Integers, wide: BigUint64Array): Vector
   draft.zone = zoneOfWide(wide, rows.presence.starts, integers.scaling)
   draft.base = integers.scaling.base
   draft.gcd = integers.scaling.gcd
-  draft.widths = out.widths
+  draft.widths = out.widths.slice(0, draft.vectorCount)
   return { draft, payload }
 }
 
@@ -192,7 +199,7 @@ function draftRaw(rows: Rows, encoding: number): Vectors {
     else shuffle(bytes, out.payload, out.end)
     out.end += bytes.length
   })
-  draft.widths = out.widths
+  draft.widths = out.widths.slice(0, draft.vectorCount)
   draft.zone = zoneOfRaw(rows.presence.starts)
   return { draft, payload }
 }
@@ -208,8 +215,8 @@ function draftTexts(rows: Rows, column: BytesData): Vectors {
   }
   const out = startWriting(draft.vectorCount, room)
   const payload = writeVectors(rows, out, (v, from, end) => writeTexts(out, column, v, from, end))
-  draft.widths = out.widths
-  draft.bases = out.bases
+  draft.widths = out.widths.slice(0, draft.vectorCount)
+  draft.bases = out.bases.slice(0, draft.vectorCount)
   draft.textBytes = textBytes
   return { draft, payload }
 }
@@ -217,7 +224,7 @@ function draftTexts(rows: Rows, column: BytesData): Vectors {
 /** Chunks and checksums; undefined where LZ4 was to save `saves` and does not. */
 function finish(vectors: Vectors, saves: number | undefined): EncodedPage | undefined {
   const { draft } = vectors
-  derive(draft)
+  if (draft.vectorStarts.length === 0) derive(draft)
   const { vectorStarts } = draft
   const bytes = vectorStarts[draft.vectorCount]
   assert(bytes === vectors.payload.length, 'a page is not as long as its shape says')
@@ -234,9 +241,17 @@ function finish(vectors: Vectors, saves: number | undefined): EncodedPage | unde
   return { meta: draft, payload: chunks.payload }
 }
 
-function plainOrLz4(draft: Vectors, level: Level, saves: number): EncodedPage {
-  const tries = level === 'medium' || level === 'high'
-  const page = (tries ? finish(draft, saves) : undefined) ?? finish(draft, undefined)
+function plainOrLz4(
+  draft: Vectors,
+  { level, options, rowCount }: Pick<Rows, 'level' | 'options' | 'rowCount'>,
+  saves: number,
+): EncodedPage {
+  const habit = rowCount <= habitRowsMax ? options.habit : undefined
+  const mayPay = draft.payload.length >= lz4BytesMin && (level === 'medium' || level === 'high')
+  const tries = mayPay && (habit === undefined || isLz4WorthTrying(habit))
+  const packed = tries ? finish(draft, saves) : undefined
+  if (tries && habit !== undefined) noteLz4(habit, packed !== undefined)
+  const page = packed ?? finish(draft, undefined)
   assert(page !== undefined, 'a page without LZ4 is always possible')
   return page
 }
@@ -250,7 +265,7 @@ function encodeRaw(rows: Rows): EncodedPage {
     const page = finish(draft, lz4SavesRaw) ?? forced
     if (page !== undefined) return page
   }
-  return plainOrLz4(draftRaw(rows, encodings.raw64), 'none', lz4SavesRaw)
+  return plainOrLz4(draftRaw(rows, encodings.raw64), { ...rows, level: 'none' }, lz4SavesRaw)
 }
 
 const rawIds: readonly (number | undefined)[] = [
@@ -269,26 +284,27 @@ function encodePresent(rows: Rows, rowFrom: number): EncodedPage {
   const integers = forcedRaw ? undefined : integersOf(rows)
   if (integers === undefined) {
     if (column.physical !== 'bytes') return encodeRaw(rows)
-    return plainOrLz4(draftTexts(rows, column), level, lz4SavesRaw)
+    return plainOrLz4(draftTexts(rows, column), rows, lz4SavesRaw)
   }
   const { wide } = integers.scaling
-  if (wide !== undefined) return plainOrLz4(draftWide(rows, integers, wide), level, lz4SavesPacked)
-  const plan = planUnits(presence.count, presence.starts, level, options.encoding)
+  if (wide !== undefined) return plainOrLz4(draftWide(rows, integers, wide), rows, lz4SavesPacked)
+  const { encoding, habit } = options
+  const plan = planUnits(presence.count, presence.starts, level, encoding, habit)
   const bytes = plan.bytes + integers.exceptions.length * 10
   if (
     column.physical === 'f64' &&
-    options.encoding === undefined &&
+    encoding === undefined &&
     bytes > presence.count * 8 * decimalShareMax
   ) {
     return encodeRaw(rows)
   }
-  return plainOrLz4(draftPlanned(rows, integers, plan), level, lz4SavesPacked)
+  return plainOrLz4(draftPlanned(rows, integers, plan), rows, lz4SavesPacked)
 }
 
 /**
  * Encodes rows [rowFrom, rowFrom + rowCount), 1 to 65,536 of them, of `column`. Codes are encoded
- * as they are: their dictionary is the caller's. The payload is a new array. Needs `loadKernels()`
- * to have run.
+ * as they are: their dictionary is the caller's. The payload is a view of memory that the next
+ * call overwrites. Needs `loadKernels()` to have run.
  */
 export function encodePage(
   column: ColumnData,

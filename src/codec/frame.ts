@@ -64,57 +64,47 @@ export function writeSigned(writer: ByteWriter, values: Float64Array): void {
   if (width > 0) writer.bytes(bits(big, 0n, width))
 }
 
+const two32 = 4294967296
+
 function readWidth(reader: ByteReader): number {
   const width = reader.u8()
   if (width > 64) throw reader.corrupt(`a frame of ${width} bits a value`)
   return width
 }
 
-/** Offsets of `width` <= 24 bits as numbers: the usual case, without BigInt. */
-function readNarrow(bytes: Uint8Array, width: number, offsets: Float64Array): void {
-  const mask = (1 << width) - 1
-  let held = 0
-  let heldBits = 0
-  let at = 0
-  for (let i = 0; i < offsets.length; i += 1) {
-    while (heldBits < width) {
-      held |= bytes[at]! << heldBits
-      at += 1
-      heldBits += 8
-    }
-    offsets[i] = held & mask
-    held >>>= width
-    heldBits -= width
-  }
+/** The `count` <= 24 bits from bit `at` on; bits past the bytes are 0. */
+function bitsAt(bytes: Uint8Array, at: number, count: number): number {
+  const b = at >>> 3
+  const word = bytes[b]! | (bytes[b + 1]! << 8) | (bytes[b + 2]! << 16) | (bytes[b + 3]! << 24)
+  return (word >>> (at & 7)) & ((1 << count) - 1)
 }
 
-function readWide(bytes: Uint8Array, width: number, least: bigint, values: BigUint64Array): void {
-  let held = 0n
-  let heldBits = 0
-  let at = 0
-  const shift = BigInt(width)
-  for (let i = 0; i < values.length; i += 1) {
-    while (heldBits < width) {
-      held |= BigInt(bytes[at]!) << BigInt(heldBits)
-      at += 1
-      heldBits += 8
-    }
-    values[i] = least + BigInt.asUintN(width, held)
-    held >>= shift
-    heldBits -= width
-  }
-}
-
+/**
+ * Value i is least + the bits [i * width, (i + 1) * width): added as two halves of 32 bits, since
+ * footers are read before the first row and BigInt is slow. Offsets of more than 24 bits are read
+ * in parts.
+ */
 function readOffsets(reader: ByteReader, least: bigint, width: number, values: BigUint64Array) {
-  const count = values.length
-  const bytes = reader.bytes((count * width + 7) >>> 3)
-  if (width > 24) {
-    readWide(bytes, width, least, values)
-    return
+  const bytes = reader.bytes((values.length * width + 7) >>> 3)
+  const halves = new Uint32Array(values.buffer, values.byteOffset, values.length * 2)
+  const leastLow = Number(BigInt.asUintN(32, least))
+  const leastHigh = Number(BigInt.asUintN(32, least >> 32n))
+  const narrow = Math.min(width, 24)
+  const middle = Math.min(width - narrow, 24)
+  const top = width - narrow - middle
+  for (let i = 0, at = 0; i < values.length; i += 1, at += width) {
+    let low = bitsAt(bytes, at, narrow)
+    let high = 0
+    if (middle > 0) {
+      const bits = bitsAt(bytes, at + 24, middle)
+      low = (low | (bits << 24)) >>> 0
+      high = bits >>> 8
+      if (top > 0) high |= bitsAt(bytes, at + 48, top) << 16
+    }
+    const sum = low + leastLow
+    halves[i * 2] = sum
+    halves[i * 2 + 1] = high + leastHigh + (sum >= two32 ? 1 : 0)
   }
-  const offsets = new Float64Array(count)
-  readNarrow(bytes, width, offsets)
-  for (let i = 0; i < count; i += 1) values[i] = least + BigInt(offsets[i]!)
 }
 
 /** Reads a frame of `count` unsigned integers; sums past 64 bits wrap. */
@@ -139,13 +129,12 @@ export function readNumbers(reader: ByteReader, count: number, most: number): Fl
   } else {
     const width = readWidth(reader)
     const least = reader.varint()
-    const bytes = reader.bytes((count * width + 7) >>> 3)
     if (width <= 24) {
-      readNarrow(bytes, width, numbers)
-      for (let i = 0; i < count; i += 1) numbers[i] = numbers[i]! + least
+      const bytes = reader.bytes((count * width + 7) >>> 3)
+      for (let i = 0; i < count; i += 1) numbers[i] = least + bitsAt(bytes, i * width, width)
     } else {
       const values = new BigUint64Array(count)
-      readWide(bytes, width, BigInt(least), values)
+      readOffsets(reader, BigInt(least), width, values)
       for (let i = 0; i < count; i += 1) numbers[i] = Number(values[i])
     }
   }

@@ -1,6 +1,8 @@
 // codec: a column of values <-> a page of bytes; pure.
 export { encodePage } from './encode.ts'
 export type { EncodeOptions, EncodedPage } from './encode.ts'
+export { newHabit } from './choose.ts'
+export type { Habit } from './choose.ts'
 export { readPageMeta, writePageMeta } from './meta.ts'
 export { decodeRows, storedRange } from './decode.ts'
 export {

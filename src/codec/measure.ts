@@ -1,6 +1,6 @@
 // One pass over the units of each vector, and from it the exact stored size of every encoding.
 import { packedBytes } from './bitpack.ts'
-import { bitsOf } from './layout.ts'
+import { bitsOf, vectorRows } from './layout.ts'
 import { units } from './units.ts'
 
 /**
@@ -88,10 +88,10 @@ export interface Patching {
 /** Bytes of a patch: u16 place, i32 what is above the slot. */
 export const patchBytes = 6
 
-const above = new Uint32Array(64)
-const around = new Uint32Array(64)
+const above = new Int32Array(64)
+const around = new Int32Array(64)
 
-function cheapestWidth(count: number, histogram: Uint32Array): { bytes: number; width: number } {
+function cheapestWidth(count: number, histogram: Int32Array): { bytes: number; width: number } {
   let outside = 0
   let top = 63
   while (top > 0 && histogram[top] === 0) top -= 1
@@ -105,6 +105,46 @@ function cheapestWidth(count: number, histogram: Uint32Array): { bytes: number; 
   return best
 }
 
+const offs = new Float64Array(vectorRows)
+const offWords = new Uint32Array(offs.buffer)
+/** Of 0.5: a whole number of b bits has an exponent b above it, b > 0. */
+const exponentOfHalf = 1022
+
+/**
+ * Counts the bits of values[from, end), at most a vector of them, above `least` and around
+ * `middle`. Bits are read off the exponents of doubles, without a branch a value. Around the middle
+ * half a step is added: -n and n - 1 then have the same exponent, that of n - 1 / 2.
+ */
+function countBits(
+  values: Float64Array,
+  from: number,
+  end: number,
+  least: number,
+  middle: number,
+): void {
+  const count = end - from
+  above.fill(0)
+  around.fill(0)
+  for (let i = 0; i < count; i += 1) offs[i] = values[from + i]! - least
+  for (let i = 0; i < count; i += 1) {
+    const bits = (offWords[i * 2 + 1]! >>> 20) - exponentOfHalf
+    const slot = bits & ~(bits >> 31)
+    above[slot] = (above[slot]! + 1) | 0
+  }
+  let middles = 0
+  for (let i = 0; i < count; i += 1) {
+    const off = values[from + i]! - middle
+    if (off === 0) middles += 1
+    offs[i] = off + 0.5
+  }
+  for (let i = 0; i < count; i += 1) {
+    const slot = ((offWords[i * 2 + 1]! & 0x7fffffff) >>> 20) - exponentOfHalf + 1
+    around[slot] = (around[slot]! + 1) | 0
+  }
+  around[0] = middles
+  around[1] = around[1]! - middles
+}
+
 const few = new Float64Array(15)
 
 /** A middle value of values[from, end): the median of a few. */
@@ -115,7 +155,13 @@ function middleOf(values: Float64Array, from: number, end: number): number {
     few[count] = values[i]!
     count += 1
   }
-  return few.subarray(0, count).sort()[count >> 1]!
+  for (let i = 1; i < count; i += 1) {
+    const value = few[i]!
+    let at = i
+    for (; at > 0 && few[at - 1]! > value; at -= 1) few[at] = few[at - 1]!
+    few[at] = value
+  }
+  return few[count >> 1]!
 }
 
 /**
@@ -130,17 +176,8 @@ export function patchingOf(
   slots: number,
 ): Patching {
   if (from >= end) return { bytes: 0, base: least, width: 0 }
-  above.fill(0)
-  around.fill(0)
   const middle = middleOf(values, from, end)
-  for (let i = from; i < end; i += 1) {
-    const value = values[i]!
-    const up = bitsOf(value - least)
-    above[up] = above[up]! + 1
-    const off = value - middle
-    const bits = off === 0 ? 0 : bitsOf(off > 0 ? off : -off - 1) + 1
-    around[bits] = around[bits]! + 1
-  }
+  countBits(values, from, end, least, middle)
   const upward = cheapestWidth(slots, above)
   const centred = cheapestWidth(slots, around)
   if (centred.bytes >= upward.bytes || centred.width > 32) return { ...upward, base: least }

@@ -30,6 +30,65 @@ function read(reader: ByteReader, fields: readonly { type: string }[]): unknown[
   return fields.map(({ type }) => (reader[type as 'u8'] as () => unknown).call(reader))
 }
 
+/** A varint, a group of 7 bits at a time. */
+function slowVarint(value: bigint): number[] {
+  const bytes: number[] = []
+  let rest = BigInt.asUintN(64, value)
+  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+  return [...bytes, Number(rest)]
+}
+
+/** Of every size, and the numbers where fast ways end. */
+const anySize = fc.oneof(
+  fc.tuple(u64, fc.nat(63)).map(([value, shift]) => value >> BigInt(shift)),
+  fc.tuple(fc.nat(64), fc.integer({ min: -2, max: 2 })).map(([bit, more]) => {
+    return BigInt.asUintN(64, (1n << BigInt(bit)) + BigInt(more))
+  }),
+)
+
+describe('varints', () => {
+  test('are those of the slow twin', () => {
+    fc.assert(
+      fc.property(anySize, (value) => {
+        const bytes = slowVarint(value)
+        expect([...new ByteWriter().varint64(value).view()]).toEqual(bytes)
+        if (value <= BigInt(Number.MAX_SAFE_INTEGER)) {
+          expect([...new ByteWriter().varint(Number(value)).view()]).toEqual(bytes)
+        }
+        const signed = BigInt.asIntN(64, value)
+        for (const each of [signed, -signed]) {
+          if (BigInt.asIntN(64, each) !== each) continue
+          const zigzag = BigInt.asUintN(64, (each << 1n) ^ (each >> 63n))
+          expect([...new ByteWriter().zigzag64(each).view()]).toEqual(slowVarint(zigzag))
+        }
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('strings', () => {
+  test('are a varint length and UTF-8, short and long, ASCII and not', () => {
+    const encoder = new TextEncoder()
+    const any = fc.oneof(
+      fc.string({ maxLength: 300 }),
+      fc.string({ unit: 'grapheme', maxLength: 200 }),
+      fc.constantFrom('a'.repeat(127), 'a'.repeat(128), `${'a'.repeat(126)}\u00e9`, '\ud800'),
+    )
+    fc.assert(
+      fc.property(any, any, (first, second) => {
+        const written = new ByteWriter(1).string(first).string(second).take()
+        const expected = [first, second].flatMap((each) => {
+          const utf8 = encoder.encode(each)
+          return [...slowVarint(BigInt(utf8.length)), ...utf8]
+        })
+        expect([...written]).toEqual(expected)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
 describe('bytes', () => {
   test('what is written is read', () => {
     fc.assert(
