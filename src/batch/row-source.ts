@@ -12,6 +12,9 @@ export interface RowSource<Spec> {
   readonly lsnFirst: bigint
   /** The first row with a time at or after `time`. */
   lowerBound(time: bigint): number
+  /** Whether no row of the source has a value in the column, so that reading it would only fill in
+   *  what absent rows read as. Where it is left out, nothing is known. */
+  lacks?(spec: Spec): boolean
   /** Decodes rows [from, end), in read order, into `targets[i]` at `at`; absent columns read as absent. */
   read(
     specs: readonly Spec[],

@@ -82,6 +82,10 @@ export class MergedRows implements RowSource<ColumnSpec> {
     return column
   }
 
+  lacks(spec: ColumnSpec): boolean {
+    return this.#slices.every(({ source }) => source.lacks?.(spec) === true)
+  }
+
   lowerBound(time: bigint): number {
     let low = 0
     let high = this.rowCount

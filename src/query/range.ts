@@ -9,7 +9,7 @@ import type { ColumnSpec, TimeInput } from '#schema'
 import type { Slice } from './merge.ts'
 import { planRows, resolvePiece } from './plan.ts'
 import { RowBatch } from './row-batch.ts'
-import type { BatchColumn } from './row-batch.ts'
+import type { FilledColumn } from './row-batch.ts'
 
 export interface RangeQuery<N extends string = string> {
   /** Inclusive. */
@@ -136,12 +136,17 @@ function* cut(
 /** Texts start with little room and grow: most ranges have none, or few. */
 const textBytesFirst = 1 << 16
 
-function allocate(specs: readonly ColumnSpec[], rowCount: number): BatchColumn[] {
+function allocate(specs: readonly ColumnSpec[], rowCount: number): FilledColumn[] {
   const bytesExpected = Math.min(rowCount * 8, textBytesFirst)
   return specs.map((spec) => {
     const options = { optional: spec.optional, bytesExpected }
     return { spec, data: allocateColumn(spec.physical, rowCount, options) }
   })
+}
+
+/** Whether the batch need not hold the column: it has no value in any row that was chosen. */
+function isLacking(spec: ColumnSpec, slices: readonly Slice[]): boolean {
+  return spec.optional && slices.every(({ source }) => source.lacks?.(spec) === true)
 }
 
 /** All rows wanted, decoded into arrays of their own. */
@@ -153,15 +158,22 @@ export function readRange(
   const slices = [...chooseSlices(sources, wanted)]
   if (wanted.isReverse) slices.reverse()
   const rowCount = slices.reduce((sum, { from, end }) => sum + end - from, 0)
-  const columns = allocate(specs, rowCount)
+  const lacking = new Set(specs.filter((spec) => isLacking(spec, slices)))
+  const held = lacking.size === 0 ? specs : specs.filter((spec) => !lacking.has(spec))
+  const columns = allocate(held, rowCount)
   const targets = columns.map(({ data }) => data)
   let at = 0
   for (const { source, from, end } of slices) {
-    source.read(specs, from, end, targets, at)
+    source.read(held, from, end, targets, at)
     at += end - from
   }
   if (wanted.isReverse) for (const target of targets) reverseRows(target, rowCount)
-  return new RowBatch(columns, rowCount)
+  if (lacking.size === 0) return new RowBatch(columns, rowCount)
+  let next = 0
+  return new RowBatch(
+    specs.map((spec) => (lacking.has(spec) ? { spec, data: undefined } : columns[next++]!)),
+    rowCount,
+  )
 }
 
 /** The rows wanted, `batchRows` at a time, in arrays that are used again for the next batch. */
@@ -172,7 +184,7 @@ export function* scanBatches(
   batchRows: number,
   signal: AbortSignal | undefined,
 ): Generator<RowBatch> {
-  let columns: BatchColumn[] | undefined
+  let columns: FilledColumn[] | undefined
   let filled = 0
   const emit = (): RowBatch => {
     assert(columns !== undefined, 'scan: a batch has columns')
@@ -212,7 +224,7 @@ export function* scanBatches(
 function fill(
   parts: Slice[],
   specs: readonly ColumnSpec[],
-  columns: readonly BatchColumn[],
+  columns: readonly FilledColumn[],
   isReverse: boolean,
 ): void {
   const targets = columns.map(({ data }) => data)

@@ -1,6 +1,13 @@
 // The batch that reads return: columns as typed arrays, rows made only when asked for.
 import { VarveError, assertNever } from '#base'
-import { absentInt64, halvesOf, validityBits } from '#batch'
+import {
+  absentInt64,
+  allocateColumn,
+  fillAbsent,
+  halvesOf,
+  rowCapacity,
+  validityBits,
+} from '#batch'
 import type { ColumnData } from '#batch'
 import {
   doubleOfScaled,
@@ -14,17 +21,24 @@ import { Symbols, Texts, symbolAt, textAt } from './values.ts'
 
 type UserColumn = Float64Array | BigInt64Array | Int32Array | Uint8Array | Symbols | Texts
 
-/** What stands behind one column of a batch. */
-export interface BatchColumn {
+/** A column of a batch that was read. */
+export interface FilledColumn {
   readonly spec: ColumnSpec
   readonly data: ColumnData
+}
+
+/** What stands behind one column of a batch; no data for an optional column that is absent in every
+ *  row: its arrays are made when somebody asks for them. */
+export interface BatchColumn {
+  readonly spec: ColumnSpec
+  readonly data: ColumnData | undefined
 }
 
 /** `columns[0]` is time. Arrays may be longer than `rowCount`; users get views of the first rows. */
 export class RowBatch implements Batch<Kind, string> {
   readonly rowCount: number
   readonly columns: Batch<Kind, string>['columns']
-  readonly #columns: ReadonlyMap<string, BatchColumn>
+  readonly #columns: Map<string, BatchColumn>
   readonly #specs: readonly ColumnSpec[]
   readonly #time: BigInt64Array
 
@@ -33,7 +47,10 @@ export class RowBatch implements Batch<Kind, string> {
     this.#specs = columns.map(({ spec }) => spec)
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]))
     const users: Record<string, UserColumn> = {}
-    for (const column of columns) users[column.spec.name] = userColumn(column, rowCount)
+    for (const { spec, data } of columns) {
+      if (data === undefined) defineAbsent(users, spec, () => this.#filled(spec.name))
+      else users[spec.name] = userColumn({ spec, data }, rowCount)
+    }
     this.columns = users as Batch<Kind, string>['columns']
     this.#time = users['time'] as BigInt64Array
   }
@@ -44,8 +61,23 @@ export class RowBatch implements Batch<Kind, string> {
     throw new VarveError('ERR_SCHEMA', `the batch has no column '${name}'`, { column: name })
   }
 
+  /** The column with its arrays, made now where they are not there yet. */
+  #filled(name: string): FilledColumn {
+    const { spec, data } = this.#column(name)
+    if (data !== undefined) return { spec, data }
+    const options = { optional: spec.optional, bytesExpected: 0 }
+    const absent = allocateColumn(spec.physical, this.rowCount, options)
+    fillAbsent(absent, 0, this.rowCount)
+    const filled = { spec, data: absent }
+    this.#columns.set(name, filled)
+    return filled
+  }
+
   valid(name: string): Uint8Array | undefined {
     const { spec, data } = this.#column(name)
+    if (data === undefined) {
+      return this.rowCount === 0 ? undefined : new Uint8Array((this.rowCount + 7) >> 3)
+    }
     return spec.optional ? validityBits(data, 0, this.rowCount) : undefined
   }
 
@@ -67,7 +99,7 @@ export class RowBatch implements Batch<Kind, string> {
   }
 
   scaled(name: string): { values: BigInt64Array; scale: number } {
-    const { spec, data } = this.#column(name)
+    const { spec, data } = this.#filled(name)
     if (spec.type !== 'decimal' || data.physical !== 'i64') {
       throw new VarveError('ERR_ARGUMENT', `column '${name}' is ${spec.type}, not a decimal`, {
         column: name,
@@ -96,7 +128,27 @@ export class RowBatch implements Batch<Kind, string> {
   }
 }
 
-function userColumn({ spec, data }: BatchColumn, rowCount: number): UserColumn {
+/** A column that becomes an own array, always the same one, at the first look at it. */
+function defineAbsent(
+  users: Record<string, UserColumn>,
+  spec: ColumnSpec,
+  fill: () => FilledColumn,
+): void {
+  let made: UserColumn | undefined
+  Object.defineProperty(users, spec.name, {
+    enumerable: true,
+    configurable: true,
+    get() {
+      if (made === undefined) {
+        const column = fill()
+        made = userColumn(column, rowCapacity(column.data))
+      }
+      return made
+    },
+  })
+}
+
+function userColumn({ spec, data }: FilledColumn, rowCount: number): UserColumn {
   switch (data.physical) {
     case 'f64':
       return firstRows(data.values, rowCount)

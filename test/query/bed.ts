@@ -259,6 +259,7 @@ export function runSource(reader: RunReader, info: RunInfo): RowSource<ColumnSpe
     timeMax,
     lsnFirst,
     lowerBound: (time) => reader.lowerBound(time),
+    lacks: ({ id }) => !reader.has(id),
     read: (specs, from, end, targets, at) => reader.read(specs, from, end, targets, at),
   }
 }
