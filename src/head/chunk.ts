@@ -3,6 +3,7 @@
 import { assert, limits } from '#base'
 import {
   allocateColumn,
+  compareInt64,
   copyRows,
   fillAbsent,
   gatherRows,
@@ -25,13 +26,17 @@ export class Chunk {
   readonly time: I64Data
   #capacity: number
   #rowCount = 0
+  /** `time.values` as int32 halves, made anew where the array was replaced. */
+  #halves: Int32Array
+  #halvesFrom: BigInt64Array
   #isOrdered = true
   #isStrict = true
-  timeMin = 0n
-  timeMax = 0n
+  /** Rows of the earliest and of the latest time. */
+  #rowMin = 0
+  #rowMax = 0
   lsnFirst = 0n
-  /** Of the last row. */
-  lsnLast = 0n
+  /** Relative to lsnFirst, of the last row. */
+  #offsetLast = 0
   /** Where appends started, and their first lsn: rows between are contiguous. Rows and lsns relative to lsnFirst. */
   readonly #appendRows: number[] = []
   readonly #appendLsns: number[] = []
@@ -43,10 +48,32 @@ export class Chunk {
     assert(time.physical === 'i64', 'chunk: times are int64')
     this.time = time
     this.columns[0] = time
+    this.#halvesFrom = time.values
+    this.#halves = halvesOf(time.values)
   }
 
   get rowCount(): number {
     return this.#rowCount
+  }
+
+  /** The earliest time; 0 where there are no rows. */
+  get timeMin(): bigint {
+    return this.#rowCount === 0 ? 0n : this.time.values[this.#rowMin]!
+  }
+
+  /** The latest time; 0 where there are no rows. */
+  get timeMax(): bigint {
+    return this.#rowCount === 0 ? 0n : this.time.values[this.#rowMax]!
+  }
+
+  /** Of the last row. */
+  get lsnLast(): bigint {
+    return this.lsnFirst + BigInt(this.#offsetLast)
+  }
+
+  /** One more row fits as it is: nothing has to grow or to be cut. */
+  get hasRoom(): boolean {
+    return this.#rowCount < this.#capacity && this.#rowCount < limits.blockRowsMax
   }
 
   /** In read order as it arrived, no two rows of the same time. */
@@ -86,11 +113,7 @@ export class Chunk {
   commit(count: number, lsn: bigint, rules: RowRules): void {
     const from = this.#rowCount
     const end = from + count
-    if (from === 0) {
-      this.lsnFirst = lsn
-      this.timeMin = this.time.values[0]!
-      this.timeMax = this.timeMin
-    }
+    if (from === 0) this.lsnFirst = lsn
     const offset = Number(lsn - this.lsnFirst)
     const appends = this.#appendRows.length
     const lastRow = this.#appendRows[appends - 1]
@@ -99,10 +122,27 @@ export class Chunk {
       this.#appendRows.push(from)
       this.#appendLsns.push(offset)
     }
-    this.lsnLast = lsn + BigInt(count - 1)
-    this.#noteOrder(from, end, rules)
+    this.#offsetLast = offset + count - 1
+    if (count > 1 || from === 0 || !this.#isNext(from)) this.#noteOrder(from, end, rules)
+    else this.#rowMax = from
     this.#rowCount = end
     this.#view = undefined
+  }
+
+  /** The most frequent case: rows stand in order, and this one has a later time than all of them. */
+  #isNext(row: number): boolean {
+    if (!this.#isOrdered) return false
+    const halves = this.#timeHalves()
+    const high = halves[row * 2 + 1]! - halves[row * 2 - 1]!
+    return high > 0 || (high === 0 && halves[row * 2]! >>> 0 > halves[row * 2 - 2]! >>> 0)
+  }
+
+  #timeHalves(): Int32Array {
+    if (this.#halvesFrom !== this.time.values) {
+      this.#halvesFrom = this.time.values
+      this.#halves = halvesOf(this.time.values)
+    }
+    return this.#halves
   }
 
   #noteOrder(from: number, end: number, rules: RowRules): void {
@@ -112,14 +152,14 @@ export class Chunk {
       this.#isStrict = this.#isStrict && isStrict
     }
     if (this.#isOrdered) {
-      this.timeMax = this.time.values[end - 1]!
+      this.#rowMax = end - 1
       return
     }
     this.#isStrict = false
+    const halves = this.#timeHalves()
     for (let row = from; row < end; row += 1) {
-      const time = this.time.values[row]!
-      if (time < this.timeMin) this.timeMin = time
-      if (time > this.timeMax) this.timeMax = time
+      if (compareInt64(halves, row, this.#rowMin) < 0) this.#rowMin = row
+      if (compareInt64(halves, row, this.#rowMax) > 0) this.#rowMax = row
     }
   }
 

@@ -54,6 +54,19 @@ export class HeadSeries {
     return { chunk, at: chunk.rowCount }
   }
 
+  /** A chunk with room for one row behind its last. */
+  reserveOne(): Chunk {
+    const chunk = this.#chunks[this.#chunks.length - 1]
+    if (chunk !== undefined && !this.#isFrozen && chunk.hasRoom) return chunk
+    return this.reserve(1).chunk
+  }
+
+  /** The row that was filled in behind the last one of a chunk becomes visible. */
+  commitOne(chunk: Chunk, lsn: bigint): void {
+    chunk.commit(1, lsn, this.#rules)
+    this.#rowCount += 1
+  }
+
   /** The filled-in rows become visible under lsns [lsn, lsn + count). */
   commit(filling: Filling, count: number, lsn: bigint): void {
     filling.chunk.commit(count, lsn, this.#rules)

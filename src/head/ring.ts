@@ -25,6 +25,7 @@ import {
   textWordsFor,
 } from './ring-layout.ts'
 import type { RingLayout } from './ring-layout.ts'
+import { RowMaker } from './ring-row.ts'
 import type { RowRules } from './rules.ts'
 import { bytesOfWords, seriesTableAt } from './slab.ts'
 import type { Slab } from './slab.ts'
@@ -78,6 +79,8 @@ export class Ring {
   #rowsMax = ringRowsMax
   #version = 0
   #changes = 0
+  /** Of the columns that were asked for last. */
+  #maker: RowMaker | undefined
   readonly #textOf: (code: number) => string
 
   constructor(slab: Slab, seriesId: number) {
@@ -529,18 +532,12 @@ export class Ring {
 
   /** A row as an object. */
   row(specs: readonly ColumnSpec[], index: number): Record<string, unknown> {
-    const slab = this.#slab
-    const { at, presenceAt } = this.#layout!
-    const base = this.#baseAt(index)
-    const row: Record<string, unknown> = {}
-    for (let each = 0; each < specs.length; each += 1) {
-      const spec = specs[each]!
-      const isThere = this.#has(spec) && isPresentAt(slab.words, base, presenceAt, spec.index)
-      row[spec.name] = isThere
-        ? slotValue(slab, base + at[spec.index]!, spec, this.#textOf)
-        : absentValue(spec)
+    const layout = this.#layout!
+    let maker = this.#maker
+    if (maker?.specs !== specs || maker.layout !== layout) {
+      this.#maker = maker = new RowMaker(specs, layout)
     }
-    return row
+    return maker.make(this.#slab, this.#baseAt(index), this.#textOf)
   }
 
   #has({ id, index }: ColumnSpec): boolean {

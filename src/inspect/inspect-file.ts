@@ -4,14 +4,14 @@
 import { VarveError } from '#base'
 import { describeManifest } from '#manifest'
 import { loadKernels } from '#kernel'
-import { describeSegment } from '#segment'
+import { describeIndex, describeSegment } from '#segment'
 import type { Vfs, VfsFile } from '#vfs'
 import { describeCurrent } from './current.ts'
 import { describeLogFile } from './log-windows.ts'
 import { readAt } from './part.ts'
 import type { PlainPart } from './part.ts'
 
-export type FileForm = 'segment' | 'pack' | 'log' | 'manifest' | 'current'
+export type FileForm = 'segment' | 'pack' | 'index' | 'log' | 'manifest' | 'current'
 
 /** Parts follow each other without a gap. */
 export interface InspectedPart extends PlainPart {
@@ -39,6 +39,7 @@ export const hexBytesMax = 8
 const formsByMagic: Readonly<Record<string, FileForm>> = {
   VSEG: 'segment',
   VPAK: 'pack',
+  VIDX: 'index',
   VWAL: 'log',
   VMAN: 'manifest',
   varv: 'current',
@@ -47,12 +48,14 @@ const formsByMagic: Readonly<Record<string, FileForm>> = {
 function formByName(path: string): FileForm | undefined {
   if (path.endsWith('.segment')) return 'segment'
   if (path.endsWith('.pack')) return 'pack'
+  if (path.endsWith('.index')) return 'index'
   if (path.endsWith('.wal')) return 'log'
   if (path.endsWith('.manifest')) return 'manifest'
   return /(?:^|[\\/])CURRENT$/.test(path) ? 'current' : undefined
 }
 
-const hint = 'Give a file of a store: CURRENT, or one in segments/, packs/, wal/ or manifest/.'
+const hint =
+  'Give a file of a store: CURRENT, or one in segments/, packs/, index/, wal/ or manifest/.'
 
 /**
  * Opens a file of a store to describe it. Damage gives parts that say so.
@@ -92,13 +95,12 @@ function partsOf(file: VfsFile, form: FileForm, all: boolean): Iterable<PlainPar
     case 'segment':
     case 'pack':
       return describeSegment(file, { vectors: all })
+    case 'index':
+      return describeIndex(file)
     case 'log':
       return describeLogFile(file, all)
     case 'manifest':
-      return describeManifest(readAt(file, 0, file.size())).map((part) => ({
-        ...part,
-        isDamage: /^ERR_|^no whole record/.test(part.meaning),
-      }))
+      return describeManifest(readAt(file, 0, file.size()))
     case 'current':
       return describeCurrent(readAt(file, 0, currentBytesMax + 1))
   }

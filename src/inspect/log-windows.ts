@@ -21,7 +21,9 @@ export function* describeLogFile(file: VfsFile, all: boolean): Generator<PlainPa
   const header = readAt(file, 0, fileHeaderBytes)
   if (size === 0)
     yield { offset: 0, bytes: 0, meaning: 'no header: the file is empty', isDamage: true }
-  yield* describeLog(header).map(judged)
+  const headerWords = describeLog(header)
+  yield* headerWords.map(judged)
+  const chain: Chain = { hash: rightHashOf(headerWords) }
   let length = windowBytes
   for (let from = fileHeaderBytes; from < size;) {
     const bytes = readAt(file, from, length)
@@ -38,7 +40,8 @@ export function* describeLogFile(file: VfsFile, all: boolean): Generator<PlainPa
       continue
     }
     const records = recordsOf(rest === undefined ? words : words.slice(0, -1))
-    for (const record of records) {
+    for (const told of records) {
+      const record = linked(told, chain)
       if (!all) yield summaryOf(record, bytes, from)
       else for (let at = 0; at < record.length; at += 1) yield fieldOf(record, at, bytes, from)
     }
@@ -65,6 +68,29 @@ function judged(word: LogWord): PlainPart {
 }
 
 const recordMagic = 'magic "VREC"'
+
+/** What the next record must name as the one before: the hash of the newest group, or of the file's header;
+ *  undefined behind one whose own hash is wrong, which was told there. */
+interface Chain {
+  hash: string | undefined
+}
+
+function rightHashOf(words: readonly LogWord[]): string | undefined {
+  return /^([0-9a-f]{16}) right$/.exec(valueOf(words, 'hash'))?.[1]
+}
+
+/** The record, and where it does not follow the one before it, with a word that says so. */
+function linked(record: readonly LogWord[], chain: Chain): readonly LogWord[] {
+  if (record[1]?.meaning !== recordMagic) return record
+  const { hash } = chain
+  const isGroup = valueOf(record, 'type') === 'group'
+  if (isGroup) chain.hash = rightHashOf(record)
+  if (hash === undefined || valueOf(record, 'previousHash') === hash) return record
+  return record.map((word) => {
+    if (!word.meaning.startsWith('previousHash: ')) return word
+    return { ...word, meaning: `${word.meaning}, but the group before has ${hash}: WRONG` }
+  })
+}
 
 /** Words record by record; what is no record stands alone. */
 function recordsOf(words: readonly LogWord[]): LogWord[][] {

@@ -11,6 +11,8 @@ export interface DescribedPart {
   readonly offset: number
   readonly bytes: number
   readonly meaning: string
+  /** The bytes are not what was written. */
+  readonly isDamage: boolean
 }
 
 function hex64(hash: bigint): string {
@@ -43,8 +45,8 @@ function wordsOfChange(change: Change): string {
 export function describeManifest(bytes: Uint8Array): DescribedPart[] {
   const parts: DescribedPart[] = []
   let at = 0
-  const tell = (count: number, meaning: string): void => {
-    parts.push({ offset: at, bytes: count, meaning })
+  const tell = (count: number, meaning: string, isDamage = false): void => {
+    parts.push({ offset: at, bytes: count, meaning, isDamage })
     at += count
   }
   try {
@@ -67,15 +69,15 @@ export function describeManifest(bytes: Uint8Array): DescribedPart[] {
       }
       const record = recordAt(bytes, at, header.fileNumber)
       if (record === undefined) {
-        tell(bytes.length - at, 'no whole record: torn, or damaged')
+        tell(bytes.length - at, 'no whole record: torn, or damaged', true)
         break
       }
-      describeRecord(record, at, tell)
+      describeRecord(record, at, hash, tell)
       ;({ hash } = record)
     }
   } catch (error) {
     if (!(error instanceof VarveError)) throw error
-    tell(bytes.length - at, `${error.code}: ${error.message}`)
+    tell(bytes.length - at, `${error.code}: ${error.message}`, true)
   }
   return parts
 }
@@ -83,7 +85,8 @@ export function describeManifest(bytes: Uint8Array): DescribedPart[] {
 function describeRecord(
   record: ManifestRecord,
   at: number,
-  tell: (count: number, meaning: string) => void,
+  before: bigint,
+  tell: (count: number, meaning: string, isDamage?: boolean) => void,
 ): void {
   const { payload } = record
   const changes: { bytes: number; meaning: string }[] = []
@@ -95,7 +98,9 @@ function describeRecord(
   tell(4, 'magic "VEDT"')
   tell(4, `payload: ${payload.length} bytes`)
   tell(8, `edit ${record.editNumber}`)
-  tell(8, `previous hash ${hex64(record.previous)}`)
+  const isBroken = record.previous !== before
+  const chain = isBroken ? ` WRONG, the record before has ${hex64(before)}` : ''
+  tell(8, `previous hash ${hex64(record.previous)}${chain}`, isBroken)
   for (const change of changes) tell(change.bytes, change.meaning)
   const padding = record.end - at - recordHeadBytes - payload.length
   if (padding > 0) tell(padding, 'padding')

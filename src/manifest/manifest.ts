@@ -23,7 +23,6 @@ import type { History, SnapshotEntry } from './history.ts'
 import {
   currentName,
   decodeCurrent,
-  digits,
   encodeCurrent,
   encodeMark,
   encodeRecord,
@@ -380,11 +379,19 @@ export class Manifest {
   }
 
   #switchTo(fileNumber: number, bytes: Uint8Array): VfsFile {
-    const file = this.#vfs.open(pathOfManifest(this.#root, fileNumber), 'create')
+    const path = pathOfManifest(this.#root, fileNumber)
+    const file = this.#vfs.open(path, 'create')
     try {
       file.write(bytes, 0)
       file.datasyncSync()
       this.#vfs.syncDirectory(pathOfDirectory(this.#root))
+    } catch (error) {
+      file.close()
+      // On a full disk each try would leave one.
+      this.#remove(path)
+      throw error
+    }
+    try {
       // From here on CURRENT may name either file until it is known to name the new one.
       this.#suspect = true
       replaceFile(this.#vfs, pathOfCurrent(this.#root), encodeCurrent(fileNumber))
@@ -397,12 +404,14 @@ export class Manifest {
 
   /** Files that no durable CURRENT names any more. */
   #removeOthers(numbers: readonly number[]): void {
-    for (const fileNumber of numbers) {
-      try {
-        this.#vfs.unlink(pathOfManifest(this.#root, fileNumber))
-      } catch (error) {
-        this.#logger.warn({ manifest: digits(fileNumber), error }, 'an old manifest stays')
-      }
+    for (const fileNumber of numbers) this.#remove(pathOfManifest(this.#root, fileNumber))
+  }
+
+  #remove(path: string): void {
+    try {
+      this.#vfs.unlink(path)
+    } catch (error) {
+      this.#logger.warn({ file: path, error }, 'an old manifest stays')
     }
   }
 

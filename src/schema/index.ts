@@ -31,7 +31,14 @@ export {
 } from './stored-kind.ts'
 export type { ColumnSpec, StoredColumn, StoredKind } from './stored-kind.ts'
 export { doubleOfScaled, doublesOfScaled, scaledOfNumber, scaledOfText } from './decimal.ts'
-export { fillColumn, fillTimes, fillValue, inputLength } from './input.ts'
+export {
+  fillAbsentValue,
+  fillColumn,
+  fillPlain,
+  fillTimes,
+  fillValue,
+  inputLength,
+} from './input.ts'
 export type { InputPlace } from './input.ts'
 export { rememberPresence } from './presence-of.ts'
 export type {

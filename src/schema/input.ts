@@ -1,8 +1,17 @@
 // Values from users into columns. Everything is checked here, once; a value that does not fit is ERR_SCHEMA naming
 // series, row and column, and the caller drops the rows it was about to add.
 import { VarveError, assertNever, limits } from '#base'
-import { absentCode, absentInt64, codeMap, codeOf, mapCodes, reserveBytes } from '#batch'
-import type { BytesData, CodeData, ColumnData, I64Data } from '#batch'
+import {
+  absentCode,
+  absentInt64,
+  codeMap,
+  codeOf,
+  lookupOf,
+  mapCodes,
+  putText,
+  reserveBytes,
+} from '#batch'
+import type { BytesData, CodeData, ColumnData, I32Data, I64Data, U8Data } from '#batch'
 import { scaledOfNumber, scaledOfText } from './decimal.ts'
 import { presenceOf } from './presence-of.ts'
 import type { ColumnSpec } from './stored-kind.ts'
@@ -81,7 +90,103 @@ export function fillValue(
   }
 }
 
-function fillAbsentValue(target: ColumnData, row: number): void {
+/** The same for a value that is there and plainly fits. False where it does not, or takes longer to tell: fillValue
+ *  says then what is wrong, if anything. */
+export function fillPlain(
+  spec: ColumnSpec,
+  value: unknown,
+  target: ColumnData,
+  row: number,
+): boolean {
+  switch (target.physical) {
+    case 'f64':
+      if (typeof value !== 'number') return false
+      target.values[row] = value
+      return true
+    case 'i64':
+      return fillPlainInt64(spec, value, target.values, row)
+    case 'i32':
+    case 'u8':
+      return fillPlainSmall(spec, value, target, row)
+    case 'code':
+      return typeof value === 'string' && fillPlainSymbol(value, target, row)
+    case 'bytes':
+      return spec.type === 'text' && typeof value === 'string' && fillPlainText(value, target, row)
+    default:
+      return assertNever(target)
+  }
+}
+
+/** Epoch milliseconds up to here fit in int64 nanoseconds. */
+const plainMsMax = 9.2e12
+
+function fillPlainInt64(
+  spec: ColumnSpec,
+  value: unknown,
+  values: BigInt64Array,
+  row: number,
+): boolean {
+  if (spec.type === 'decimal') {
+    const scaled = scaledOf(spec, value)
+    if (scaled === undefined || (spec.optional && scaled === absentInt64)) return false
+    values[row] = scaled
+    return true
+  }
+  if (typeof value === 'bigint') {
+    if (value !== BigInt.asIntN(64, value)) return false
+    values[row] = value
+    return true
+  }
+  if (spec.type === 'time') {
+    const ms = value instanceof Date ? value.getTime() : value
+    if (typeof ms !== 'number' || !(Math.abs(ms) <= plainMsMax)) return false
+    values[row] = parseTime(ms)
+    return true
+  }
+  if (!Number.isSafeInteger(value)) return false
+  values[row] = BigInt(value as number)
+  return true
+}
+
+function fillPlainSmall(
+  { type }: ColumnSpec,
+  value: unknown,
+  target: I32Data | U8Data,
+  row: number,
+): boolean {
+  if (type === 'bool') {
+    if (typeof value !== 'boolean' && value !== 0 && value !== 1) return false
+    target.values[row] = Number(value)
+  } else {
+    if (typeof value !== 'number' || value !== (type === 'u8' ? value & 0xff : value | 0)) {
+      return false
+    }
+    target.values[row] = value
+  }
+  if (target.present !== undefined) target.present[row] = 1
+  return true
+}
+
+function fillPlainSymbol(text: string, { dictionary, values }: CodeData, row: number): boolean {
+  const known = lookupOf(dictionary).get(text)
+  if (known === undefined && !isPlainText(text)) return false
+  values[row] = known ?? codeOf(dictionary, text)
+  return true
+}
+
+function fillPlainText(text: string, target: BytesData, row: number): boolean {
+  if (!isPlainText(text)) return false
+  fillText(target, row, text)
+  return true
+}
+
+/** Well-formed, and not too long whatever its letters are. */
+function isPlainText(text: string): boolean {
+  return text.length * 3 <= limits.textBytesMax && !/\p{Surrogate}/u.test(text)
+}
+
+/** Makes row `row` absent; for bytes columns rows before it must be filled. */
+export function fillAbsentValue(target: ColumnData, row: number): void {
   switch (target.physical) {
     case 'f64':
       target.values[row] = Number.NaN
@@ -115,12 +220,7 @@ function int64Of(spec: ColumnSpec, value: unknown, place: InputPlace, row: numbe
     }
   }
   if (spec.type === 'decimal') {
-    const scaled =
-      typeof value === 'number'
-        ? scaledOfNumber(value, spec.scale)
-        : typeof value === 'string'
-          ? scaledOfText(value, spec.scale)
-          : undefined
+    const scaled = scaledOf(spec, value)
     if (scaled !== undefined && !(spec.optional && scaled === absentInt64)) return scaled
     if (spec.optional && Number.isNaN(value)) return absentInt64
     throw misfit(spec, place, row, value, `a decimal of ${spec.scale} digits after the point`)
@@ -128,6 +228,11 @@ function int64Of(spec: ColumnSpec, value: unknown, place: InputPlace, row: numbe
   if (typeof value === 'bigint' && value >= int64Min && value <= int64Max) return value
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
   throw misfit(spec, place, row, value, 'an int64 (a bigint, or a whole number below 2^53)')
+}
+
+function scaledOf({ scale }: ColumnSpec, value: unknown): bigint | undefined {
+  if (typeof value === 'number') return scaledOfNumber(value, scale)
+  return typeof value === 'string' ? scaledOfText(value, scale) : undefined
 }
 
 function smallOf(spec: ColumnSpec, value: unknown, place: InputPlace, row: number): number {
@@ -179,8 +284,7 @@ function limited(spec: ColumnSpec, text: string, place: InputPlace, row: number)
 function fillText(target: BytesData, row: number, text: string): void {
   const from = target.offsets[row]!
   reserveBytes(target, from, text.length * 3)
-  const { written } = encoder.encodeInto(text, target.bytes.subarray(from))
-  target.offsets[row + 1] = from + written
+  target.offsets[row + 1] = from + putText(text, target.bytes, from)
   if (target.present !== undefined) target.present[row] = 1
 }
 

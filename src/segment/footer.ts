@@ -55,6 +55,12 @@ export function blockRowsOf(rowCount: number, block: number): number {
 
 export function encodeFooter(footer: RunFooter): Uint8Array {
   const writer = new ByteWriter(1024)
+  writeFooter(writer, footer)
+  return writer.take()
+}
+
+/** Appends the footer to what `writer` holds. */
+export function writeFooter(writer: ByteWriter, footer: RunFooter): void {
   writer.varint(footer.rowCount).varint(footer.dataOffset).varint(footer.columns.length)
   for (const column of footer.columns) {
     writer.varint(column.columnId).u8(physicalNames.indexOf(column.physical))
@@ -64,7 +70,6 @@ export function encodeFooter(footer: RunFooter): Uint8Array {
     }
     for (const page of column.pages) writePageMeta(writer, page)
   }
-  return writer.take()
 }
 
 /** The bytes' hash is the caller's to check. @throws {VarveError} ERR_CORRUPT */

@@ -125,13 +125,40 @@ function isSet(bits: Uint8Array | undefined, index: number): boolean {
   return bits === undefined || ((bits[index >> 3]! >> (index & 7)) & 1) === 1
 }
 
+interface Head {
+  readonly type: ColumnType
+  readonly scale: number
+  readonly bytes: Uint8Array
+}
+
+/** By name, of the columns hashed last: those of a kind are written for every run. */
+const heads = new Map<string, Head>()
+const headsMax = 1024
+
+/** Name and logical type, as they are hashed. */
+function headOf({ name, type, scale }: ColumnSpec): Uint8Array {
+  const head = heads.get(name)
+  if (head !== undefined && head.type === type && head.scale === scale) return head.bytes
+  const writer = new ByteWriter()
+  text(writer, name)
+  text(writer, logicalType(type, scale))
+  const bytes = writer.take()
+  if (heads.size >= headsMax) heads.clear()
+  heads.set(name, { type, scale, bytes })
+  return bytes
+}
+
+const leafTag = encoder.encode('varve-leaf-1\0')
+const seriesTag = encoder.encode('varve-series-1\0')
+
 class ColumnDigest {
   readonly spec: ColumnSpec
   readonly #presence = new BitDigest()
   readonly #values: Sha256 = sha256()
   /** Of texts alone. */
   #lengths: Sha256 | undefined
-  readonly #uses = new Map<string, number>()
+  /** Of symbols alone. */
+  #uses: Map<string, number> | undefined
   presentCount = 0
 
   constructor(spec: ColumnSpec) {
@@ -156,14 +183,10 @@ class ColumnDigest {
   ): void {
     switch (column.physical) {
       case 'f64':
-        this.#values.update(
-          bytesOf(kept(column.values, from, end, bits, present, new Float64Array(present))),
-        )
+        this.#values.update(bytesOf(kept(column.values, from, end, bits, present, Float64Array)))
         return
       case 'i64':
-        this.#values.update(
-          bytesOf(kept(column.values, from, end, bits, present, new BigInt64Array(present))),
-        )
+        this.#values.update(bytesOf(kept(column.values, from, end, bits, present, BigInt64Array)))
         return
       case 'i32':
       case 'u8':
@@ -183,6 +206,7 @@ class ColumnDigest {
   #usesOf(column: CodeData, from: number, end: number, present: number): Uint32Array {
     const numbers = new Uint32Array(present)
     const numberOf = new Int32Array(column.dictionary.length).fill(-1)
+    const uses = (this.#uses ??= new Map())
     let at = 0
     for (let row = from; row < end; row += 1) {
       const code = column.values[row]!
@@ -190,8 +214,8 @@ class ColumnDigest {
       let number = numberOf[code]!
       if (number < 0) {
         const value = column.dictionary[code]!
-        number = this.#uses.get(value) ?? this.#uses.size
-        this.#uses.set(value, number)
+        number = uses.get(value) ?? uses.size
+        uses.set(value, number)
         numberOf[code] = number
       }
       numbers[at] = number
@@ -221,13 +245,12 @@ class ColumnDigest {
   }
 
   write(writer: ByteWriter): void {
-    text(writer, this.spec.name)
-    text(writer, logicalType(this.spec.type, this.spec.scale))
+    writer.bytes(headOf(this.spec))
     writer.bytes(this.#presence.digest())
     switch (this.spec.physical) {
       case 'code': {
         const strings = new ByteWriter()
-        for (const value of this.#uses.keys()) text(strings, value)
+        for (const value of this.#uses?.keys() ?? []) text(strings, value)
         this.#values.update(sha256().update(strings.view()).digest())
         writer.bytes(this.#values.digest())
         return
@@ -248,9 +271,10 @@ function kept<A extends Float64Array | BigInt64Array>(
   end: number,
   bits: Uint8Array | undefined,
   present: number,
-  target: A,
+  Values: new (length: number) => A,
 ): A {
   if (present === end - from) return values.subarray(from, end) as A
+  const target = new Values(present)
   // Copied as bits: a double moved through a register may lose the payload of a NaN.
   const source = new Uint32Array(values.buffer, values.byteOffset + from * 8, (end - from) * 2)
   const halves = new Uint32Array(target.buffer, target.byteOffset, present * 2)
@@ -283,6 +307,9 @@ function widened(
   return halves
 }
 
+/** What a leaf is the hash of. */
+const leafWriter = new ByteWriter(1024)
+
 /** The leaf of one partition (or run): rows in read order, in pieces of any size. */
 export class LeafHasher {
   readonly #columns: readonly ColumnDigest[]
@@ -304,8 +331,9 @@ export class LeafHasher {
 
   /** 32 bytes. */
   digest(): Uint8Array {
-    const writer = new ByteWriter()
-    writer.bytes(encoder.encode('varve-leaf-1\0')).u64(BigInt(this.#rowCount))
+    leafWriter.reset()
+    const writer = leafWriter
+    writer.bytes(leafTag).u64(BigInt(this.#rowCount))
     const present = this.#columns.filter((column) => column.presentCount > 0)
     present.sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1))
     for (const column of present) column.write(writer)
@@ -332,7 +360,7 @@ export interface SeriesIdentity {
 /** The node of one series; `leaves` in order of start. */
 export function seriesNode(series: SeriesIdentity, leaves: readonly PartitionLeaf[]): Uint8Array {
   const writer = new ByteWriter()
-  writer.bytes(encoder.encode('varve-series-1\0'))
+  writer.bytes(seriesTag)
   text(writer, series.kind)
   text(writer, series.symbol)
   text(writer, series.timeframe ?? '')

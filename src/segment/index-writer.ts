@@ -32,6 +32,7 @@ export class IndexWriter {
   readonly #start: IndexStart
   readonly #table = new ByteWriter(4096)
   readonly #buffer = new ByteWriter(writeBytes)
+  readonly #part = new ByteWriter(1024)
   #written = indexHeaderBytes
   #seriesLast = -1
   #seriesCount = 0
@@ -52,7 +53,8 @@ export class IndexWriter {
   /** The runs of the next series, in order of (partition, lsnFirst); series come with rising ids. */
   addSeries(seriesId: number, runs: readonly IndexedRun[]): void {
     if (runs.length === 0) return
-    const part = new ByteWriter(1024)
+    const part = this.#part
+    part.reset()
     let bodyAt = runs.length * runEntryBytes
     for (const { run, fileKind, body } of runs) {
       assert(run.seriesId === seriesId, 'index writer: runs of the series')

@@ -18,6 +18,13 @@ export interface RunBody {
   readonly bytes: Uint8Array
 }
 
+/** Nothing is kept of a run of one vector with a short footer: the footer need not even be read. */
+export function isEmptyBody(run: Pick<RunLocation, 'rowCount' | 'footerBytes'>): boolean {
+  return run.footerBytes < longFooterBytes && vectorCountOf(run.rowCount) === 1
+}
+
+export const emptyBody: RunBody = { columnCount: 0, vectorCount: 0, bytes: new Uint8Array(0) }
+
 interface FoundColumn {
   readonly columnId: number
   readonly form: number

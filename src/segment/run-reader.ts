@@ -26,6 +26,22 @@ function scratchOf(count: number): Uint8Array {
   return scratch
 }
 
+/** Up to here times decoded for searches are not read again; longer ranges are read in one go with
+ *  what stands beside them. */
+const shortRows = 8 * vectorRows
+
+/** A decoded vector of times. */
+interface TimesVector {
+  readonly vector: number
+  readonly data: I64Data
+}
+
+function newTimes(): I64Data {
+  const times = allocateColumn('i64', vectorRows, { optional: false })
+  assert(times.physical === 'i64', 'times are int64')
+  return times
+}
+
 interface Wanted {
   readonly page: PageMeta
   readonly target: ColumnData
@@ -41,9 +57,9 @@ export class RunReader {
   readonly info: RunLocation
   readonly #bytes: RunBytes
   readonly #pages: RunPages
-  /** The vector of times decoded last, for searches. */
-  readonly #times: I64Data
-  #timesVector = -1
+  /** The vectors of times decoded last, the newer one first: a range is searched by its two ends,
+   *  then read. */
+  #times: readonly TimesVector[] = []
   /** Code maps by target dictionary: a scan maps the same dictionary batch after batch. */
   readonly #codeMaps = new WeakMap<readonly string[], Map<number, CodeMap>>()
 
@@ -58,9 +74,6 @@ export class RunReader {
     this.info = info
     this.#pages = new RunPages(bytes, info, factsOf)
     if (factsOf === undefined) this.#pages.footer()
-    const times = allocateColumn('i64', vectorRows, { optional: false })
-    assert(times.physical === 'i64', 'times are int64')
-    this.#times = times
   }
 
   get rowCount(): number {
@@ -70,6 +83,11 @@ export class RunReader {
   /** The stored columns of the run, in order of id. */
   get columns(): readonly RunColumn[] {
     return this.#pages.footer().columns
+  }
+
+  /** Whether some row of the run has a value in the column. */
+  has(columnId: number): boolean {
+    return this.#pages.physicalOf(columnId) !== undefined
   }
 
   #corrupt(message: string, details: Record<string, unknown> = {}): VarveError {
@@ -102,20 +120,57 @@ export class RunReader {
     return { number: vectorCountOf(this.rowCount), first: time }
   }
 
+  #timesHeld(vector: number): BigInt64Array | undefined {
+    for (const held of this.#times) if (held.vector === vector) return held.data.values
+    return undefined
+  }
+
   #timesOf(rowFirst: number, rows: number): BigInt64Array {
     const vector = rowFirst / vectorRows
-    if (this.#timesVector !== vector) {
-      this.#timesVector = -1
-      this.#readBlock(
-        Math.floor(rowFirst / blockRowsMax),
-        rowFirst,
-        rowFirst + rows,
-        [[timeColumnId, this.#times]],
-        0,
-      )
-      this.#timesVector = vector
+    const held = this.#timesHeld(vector)
+    if (held !== undefined) return held
+    const [newer, older] = this.#times
+    // What is overwritten is no vector until it is decoded.
+    this.#times = newer === undefined ? [] : [newer]
+    const data = older?.data ?? newTimes()
+    const block = Math.floor(rowFirst / blockRowsMax)
+    this.#readBlock(block, rowFirst, rowFirst + rows, [[timeColumnId, data]], 0)
+    this.#times = [{ vector, data }, ...this.#times]
+    return data.values
+  }
+
+  /** Rows [from, end) of the column of times: copied where they were decoded for a search, else
+   *  read. */
+  #readTimes(from: number, end: number, target: I64Data, at: number): void {
+    const pair: [number, ColumnData] = [timeColumnId, target]
+    for (let row = from; row < end;) {
+      const vector = Math.floor(row / vectorRows)
+      const held = this.#timesHeld(vector)
+      const stop = held === undefined ? this.#endOfUnheld(vector, end) : (vector + 1) * vectorRows
+      const last = Math.min(end, stop)
+      if (held === undefined) {
+        this.#readBlock(Math.floor(row / blockRowsMax), row, last, [pair], at + row - from)
+      } else {
+        const first = vector * vectorRows
+        target.values.set(held.subarray(row - first, last - first), at + row - from)
+      }
+      row = last
     }
-    return this.#times.values
+  }
+
+  #holdsTimes(from: number, end: number): boolean {
+    const first = Math.floor(from / vectorRows)
+    const last = Math.floor((end - 1) / vectorRows)
+    return this.#times.some(({ vector }) => vector >= first && vector <= last)
+  }
+
+  /** Where the vectors from `vector` on that are not held end, inside their block, below `end`. */
+  #endOfUnheld(vector: number, end: number): number {
+    let next = vector + 1
+    const blockEnd = (Math.floor((vector * vectorRows) / blockRowsMax) + 1) * blockRowsMax
+    const rowEnd = Math.min(end, blockEnd)
+    while (next * vectorRows < rowEnd && this.#timesHeld(next) === undefined) next += 1
+    return Math.min(next * vectorRows, rowEnd)
   }
 
   /**
@@ -133,6 +188,7 @@ export class RunReader {
   ): void {
     assert(from >= 0 && from <= end && end <= this.rowCount, 'run: rows are inside the run')
     const pairs: [number, ColumnData][] = []
+    const isShort = end - from <= shortRows && this.#holdsTimes(from, end)
     for (let index = 0; index < specs.length; index += 1) {
       const spec = specs[index]!
       const target = targets[index]!
@@ -143,10 +199,12 @@ export class RunReader {
         throw this.#corrupt(`column '${spec.name}' is stored as ${physical}`, {
           column: spec.name,
         })
+      } else if (spec.id === timeColumnId && target.physical === 'i64' && isShort) {
+        this.#readTimes(from, end, target, at)
       } else pairs.push([spec.id, target])
     }
     pairs.sort((a, b) => a[0] - b[0])
-    for (let row = from; row < end;) {
+    for (let row = from; row < end && pairs.length > 0;) {
       const block = Math.floor(row / blockRowsMax)
       const blockEnd = Math.min(end, (block + 1) * blockRowsMax)
       this.#readBlock(block, row, blockEnd, pairs, at + row - from)

@@ -1,15 +1,15 @@
 // Writes a segment or a pack: runs one after the other, each block by block, in bounded memory. The file has its
 // draft name until the caller publishes it.
-import { assert } from '#base'
+import { ByteWriter, assert } from '#base'
 import { absentCode, allocateColumn, codeMap, growColumn, mapCodes, rowCapacity } from '#batch'
 import type { CodeData, ColumnData } from '#batch'
-import { blockRowsMax, encodePage } from '#codec'
-import type { Level, PageMeta } from '#codec'
+import { blockRowsMax, encodePage, newHabit } from '#codec'
+import type { Habit, Level, PageMeta } from '#codec'
 import { hash64 } from '#kernel'
 import { placeColumnId, timeColumnId } from '#schema'
 import type { ColumnSpec, SeriesKey, StoredKind } from '#schema'
 import type { VfsFile } from '#vfs'
-import { encodeDirectory, encodeFooter } from './footer.ts'
+import { encodeDirectory, writeFooter } from './footer.ts'
 import type { DirectorySeries, RunColumn, RunInfo, SortOrder } from './footer.ts'
 import { LeafHasher } from './identity.ts'
 import { FileHasher, encodeHeader, encodeTrailer, headerBytes, trailerBytes } from './layout.ts'
@@ -41,6 +41,8 @@ interface ColumnInProgress {
   readonly pages: PageMeta[]
   /** Symbols: the run's dictionary, and the block's codes in it. */
   readonly codes: CodeData | undefined
+  /** In packs. */
+  readonly habit: Habit | undefined
   /** UTF-8 bytes of the strings so far. */
   textBytes: number
 }
@@ -102,7 +104,11 @@ export class SegmentWriter {
   readonly #level: Level
   readonly #schemas = new Map<number, StoredKind>()
   readonly #series = new Map<number, DirectorySeries>()
-  readonly #pending: { info: Omit<RunInfo, FooterPlace>; footer: Uint8Array }[] = []
+  /** Footers of the runs, back to back. */
+  readonly #footers = new ByteWriter(1 << 16)
+  readonly #runs: PlacedLater[] = []
+  /** By schema id, then by column id. */
+  readonly #habits = new Map<number, Map<number, Habit>>()
   #run: RunInProgress | undefined
 
   /** `file` is new and empty; the caller opens, syncs, closes and publishes it. */
@@ -133,7 +139,18 @@ export class SegmentWriter {
     assert(start.lsnFirst <= start.lsnLast, 'segment writer: a run has rows')
     this.#schemas.set(start.schema.schemaId, start.schema)
     this.#series.set(start.seriesId, { seriesId: start.seriesId, key: start.key })
-    this.#run = new RunInProgress(start, this.#sink, this.#level)
+    // The pages of a segment are few and for good; those of a pack are many, and are written again.
+    const habits = this.#fileKind === 'pack' ? this.#habitsOf(start) : undefined
+    this.#run = new RunInProgress(start, this.#sink, this.#level, habits)
+  }
+
+  #habitsOf({ schema }: RunStart): Map<number, Habit> {
+    let habits = this.#habits.get(schema.schemaId)
+    if (habits === undefined) {
+      habits = new Map()
+      this.#habits.set(schema.schemaId, habits)
+    }
+    return habits
   }
 
   /** Rows [from, end) as the next block: full (65,536 rows) unless it is the run's last. `columns[i]` belongs to
@@ -145,19 +162,24 @@ export class SegmentWriter {
 
   endRun(): void {
     assert(this.#run !== undefined, 'segment writer: a run has begun')
-    this.#pending.push(this.#run.end())
+    this.#runs.push(this.#run.end(this.#footers))
     this.#run = undefined
   }
 
   /** Writes footers, directory and trailer. Nothing is synced. */
   finish(): FinishedFile {
     assert(this.#run === undefined, 'segment writer: the last run has ended')
-    assert(this.#pending.length > 0, 'segment writer: a file has at least one run')
-    const runs = this.#pending.map(({ info, footer }): RunInfo => {
-      const footerOffset = this.#sink.offset
+    assert(this.#runs.length > 0, 'segment writer: a file has at least one run')
+    const footers = this.#footers.view()
+    let at = 0
+    for (const run of this.#runs) {
+      run.footerOffset = this.#sink.offset
+      const footer = footers.subarray(at, at + run.footerBytes)
+      at += run.footerBytes
       this.#sink.write(footer)
-      return { ...info, footerOffset, footerBytes: footer.length, footerHash: hash64(footer) }
-    })
+      run.footerHash = hash64(footer)
+    }
+    const runs: readonly RunInfo[] = this.#runs
     const directoryOffset = this.#sink.offset
     const directory = encodeDirectory({
       schemas: [...this.#schemas.values()],
@@ -183,7 +205,11 @@ export class SegmentWriter {
   }
 }
 
-type FooterPlace = 'footerOffset' | 'footerBytes' | 'footerHash'
+/** A run whose footer is made, and not yet written. */
+interface PlacedLater extends RunInfo {
+  footerOffset: number
+  footerHash: bigint
+}
 
 class RunInProgress {
   readonly #start: RunStart
@@ -198,7 +224,7 @@ class RunInProgress {
   #timeMin = 0n
   #timeMax = 0n
 
-  constructor(start: RunStart, sink: FileSink, level: Level) {
+  constructor(start: RunStart, sink: FileSink, level: Level, habits?: Map<number, Habit>) {
     assert(start.specs[0]?.id === timeColumnId, 'segment writer: time is the first column')
     this.#start = start
     this.#sink = sink
@@ -208,6 +234,7 @@ class RunInProgress {
       spec,
       pages: [],
       codes: spec.physical === 'code' ? emptyCodes() : undefined,
+      habit: habits && habitOf(habits, spec.id),
       textBytes: 0,
     }))
     this.#hashed = start.specs.flatMap((spec, at) => (spec.id === placeColumnId ? [] : [at]))
@@ -255,6 +282,7 @@ class RunInProgress {
     const options = {
       optional: column.spec.optional,
       level: this.#level,
+      ...(column.habit === undefined ? {} : { habit: column.habit }),
       ...(column.pages.length > 0 ? { previous: column.pages.at(-1)! } : {}),
     }
     let source = data
@@ -272,7 +300,8 @@ class RunInProgress {
     this.#sink.write(payload)
   }
 
-  end(): { info: Omit<RunInfo, FooterPlace>; footer: Uint8Array } {
+  /** Appends the run's footer to `footers`. */
+  end(footers: ByteWriter): PlacedLater {
     assert(this.#rowCount > 0, 'segment writer: a run has rows')
     const { seriesId, schema, partition, lsnFirst, lsnLast, sortOrder } = this.#start
     const present = this.#columns.filter(({ pages }) => !pages.every((page) => page.allAbsent))
@@ -282,30 +311,41 @@ class RunInProgress {
       dictionary: codes?.dictionary,
       pages,
     }))
+    const footerFrom = footers.length
+    writeFooter(footers, { rowCount: this.#rowCount, dataOffset: this.#dataOffset, columns })
     let plainBytes = 0
     for (const { spec, textBytes } of present) {
       if (spec.id === placeColumnId) continue
       plainBytes += textBytes + plainBytesARow[spec.physical] * this.#rowCount
     }
     return {
-      info: {
-        seriesId,
-        schemaId: schema.schemaId,
-        partition,
-        rowCount: this.#rowCount,
-        timeMin: this.#timeMin,
-        timeMax: this.#timeMax,
-        lsnFirst,
-        lsnLast,
-        sortOrder,
-        dataOffset: this.#dataOffset,
-        dataBytes: this.#sink.offset - this.#dataOffset,
-        plainBytes,
-        contentHash: this.#leaf.digest(),
-      },
-      footer: encodeFooter({ rowCount: this.#rowCount, dataOffset: this.#dataOffset, columns }),
+      seriesId,
+      schemaId: schema.schemaId,
+      partition,
+      rowCount: this.#rowCount,
+      timeMin: this.#timeMin,
+      timeMax: this.#timeMax,
+      lsnFirst,
+      lsnLast,
+      sortOrder,
+      dataOffset: this.#dataOffset,
+      dataBytes: this.#sink.offset - this.#dataOffset,
+      plainBytes,
+      footerOffset: 0,
+      footerBytes: footers.length - footerFrom,
+      footerHash: 0n,
+      contentHash: this.#leaf.digest(),
     }
   }
+}
+
+function habitOf(habits: Map<number, Habit>, columnId: number): Habit {
+  let habit = habits.get(columnId)
+  if (habit === undefined) {
+    habit = newHabit()
+    habits.set(columnId, habit)
+  }
+  return habit
 }
 
 function emptyCodes(): CodeData {

@@ -16,6 +16,16 @@ export function refusal(file: string, cause: unknown): VarveError {
   )
 }
 
+/** The log could be written, but there is hardly room left. Nothing of the append was taken. */
+export function diskFull(file: string): VarveError {
+  return new VarveError(
+    'ERR_DISK_FULL',
+    'the disk is nearly full; nothing of the append was taken',
+    { file, outcome: 'refused' },
+    { hint: 'Free space: the store goes on by itself. Reads go on; append again later.' },
+  )
+}
+
 /** Rows taken before are still only in memory, and are tried again. */
 export function notYetDurable(file: string, cause: unknown): VarveError {
   return new VarveError(

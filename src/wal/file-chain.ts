@@ -45,7 +45,7 @@ export class FileChain {
     const { number, path } = nextFile()
     let file: LogFile | undefined
     try {
-      file = LogFile.create(this.#env, path, {
+      const header = {
         storeId,
         fileNumber: number,
         epoch,
@@ -54,7 +54,8 @@ export class FileChain {
         previousHash: end?.place.hash ?? 0n,
         previousFileNumber: end?.number ?? 0,
         createdAt: clock.now(),
-      })
+      }
+      file = LogFile.create(this.#env, path, header, this.#options.zeroBytes)
       fill(file)
       file.syncNow()
       LogFile.syncName(vfs, path)

@@ -6,12 +6,14 @@ export type {
   LogDiagnostic,
   LogEnvironment,
   LogOptions,
+  LogSpace,
   NewLogFile,
   PreviousLog,
 } from './options.ts'
 export type { Reservation } from './group-buffer.ts'
-export { readLog } from './reader.ts'
-export type { Damage, LogEntry, LogSummary, ReadLogOptions } from './reader.ts'
+export { readLog, readLogInSteps } from './reader.ts'
+export type { Damage, LogEntry, LogReading, LogSummary, ReadLogOptions } from './reader.ts'
+export { findLogPlace } from './find-place.ts'
 export {
   entryHeaderBytes,
   fileHeaderBytes,
@@ -25,10 +27,14 @@ export { describeLog } from './describe.ts'
 export type { LogWord } from './describe.ts'
 export {
   measureRows,
+  oneRowBytes,
+  oneValueBytes,
   readColumn,
   readRowsEntry,
   rowsEntryType,
   unknownEntry,
+  writeOneRow,
+  writeOneValue,
   writeRows,
 } from './rows-entry.ts'
 export type { EntryColumn, MeasuredRows, RowsEntry, RowsToLog } from './rows-entry.ts'

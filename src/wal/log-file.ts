@@ -27,7 +27,6 @@ import type { LogEnvironment, PreviousLog } from './options.ts'
 /** Records below this many bytes go where zeros were written before: the sync then has no size to
  *  record, and takes half the time. For larger ones it would only double what is written. */
 const zeroedRecordBytesMax = 64 * 1024
-const zeroStepBytes = 256 * 1024
 /** Syncs that may be under way at once on one file: more pile up only in a loop that never yields.
  *  */
 const syncsMax = 256
@@ -39,6 +38,7 @@ export class LogFile {
   readonly #second: VfsFile
   readonly #seed: bigint
   readonly #logger: Logger
+  readonly #zeroBytes: number
   /** After the last group, and after it with the watermarks. */
   #written: LogPlace
   #end = fileHeaderBytes
@@ -53,8 +53,10 @@ export class LogFile {
     header: FileHeader,
     handles: readonly [VfsFile, VfsFile],
     logger: Logger,
+    zeroBytes: number,
   ) {
     this.path = path
+    this.#zeroBytes = zeroBytes
     this.number = header.fileNumber
     this.#seed = BigInt(header.fileNumber)
     this.#first = handles[0]
@@ -64,12 +66,13 @@ export class LogFile {
     this.#synced = this.#written
   }
 
-  /** A new file with its header, unsynced. @throws {VarveError} ERR_EXISTS, ERR_IO, ERR_DISK_FULL
-   *  */
+  /** A new file with its header, unsynced; `zeroBytes`: see LogOptions. @throws {VarveError}
+   *  ERR_EXISTS, ERR_IO, ERR_DISK_FULL */
   static create(
     env: Pick<LogEnvironment, 'vfs' | 'logger'>,
     path: string,
     header: Omit<FileHeader, 'hash'>,
+    zeroBytes: number,
   ): LogFile {
     const { vfs, logger } = env
     const { bytes, hash } = encodeFileHeader(header)
@@ -78,7 +81,7 @@ export class LogFile {
     try {
       first.write(bytes, 0)
       second = vfs.open(path, 'write')
-      return new LogFile(path, { ...header, hash }, [first, second], logger)
+      return new LogFile(path, { ...header, hash }, [first, second], logger, zeroBytes)
     } catch (cause) {
       first.close()
       second?.close()
@@ -136,8 +139,8 @@ export class LogFile {
   #zeroAhead(bytes: number): void {
     if (this.#zeroedEnd < this.#end) this.#zeroedEnd = this.#end
     if (bytes >= zeroedRecordBytesMax || this.#end + bytes <= this.#zeroedEnd) return
-    this.#first.write(new Uint8Array(zeroStepBytes), this.#zeroedEnd)
-    this.#zeroedEnd += zeroStepBytes
+    this.#first.write(new Uint8Array(this.#zeroBytes), this.#zeroedEnd)
+    this.#zeroedEnd += this.#zeroBytes
   }
 
   /** Says in the file, unsynced, what is synced; or, with endType, that it ends here. */

@@ -42,6 +42,26 @@ export type LogDiagnostic =
   | { readonly kind: 'healed'; readonly file: string; readonly rowsLoggedAgain: number }
   | { readonly kind: 'lost'; readonly error: VarveError }
 
+/** Who watches the room on the device. Rows are not taken while it is full; what was taken is
+ *  written all the same. */
+export interface LogSpace {
+  /** Cheap: asked at each append. */
+  readonly isFull: boolean
+  /** Looks again where that was some time ago; gives isFull. Never throws. */
+  lookAgain(): boolean
+  /** The log took so many bytes more. Never throws. */
+  grew(bytes: number): void
+  /** A write failed. True where there was no room and some was made: worth trying again at once. */
+  madeRoom(cause: unknown): boolean
+}
+
+const boundless: LogSpace = {
+  isFull: false,
+  lookAgain: () => false,
+  grew: () => {},
+  madeRoom: () => false,
+}
+
 export interface LogOptions {
   readonly mode: LogMode
   /** Of this open of the store; greater than that of every lsn in use. */
@@ -62,6 +82,10 @@ export interface LogOptions {
   readonly groupBytesMax?: number
   /** @default limits.logRotateBytes */
   readonly rotateBytes?: number
+  /** Zeros written ahead of small records at a time. @default limits.logZeroBytes */
+  readonly zeroBytes?: number
+  /** @default without bounds */
+  readonly space?: LogSpace
   readonly onDiagnostic?: (event: LogDiagnostic) => void
 }
 
@@ -76,6 +100,8 @@ export function resolveOptions(options: LogOptions): ResolvedOptions {
     groupDelayMs: options.groupDelayMs ?? limits.groupDelayMs,
     groupBytesMax: options.groupBytesMax ?? limits.groupBytesMax,
     rotateBytes: options.rotateBytes ?? limits.logRotateBytes,
+    zeroBytes: options.zeroBytes ?? limits.logZeroBytes,
+    space: options.space ?? boundless,
     onDiagnostic: options.onDiagnostic ?? (() => {}),
   }
 }

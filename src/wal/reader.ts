@@ -90,6 +90,10 @@ export interface LogSummary {
 /** Called with each whole record, a view valid during the call. */
 type OnGroup = (record: FoundRecord) => void
 
+/** Reading under way: it stands still after every group, whose bytes are told, until asked to go
+ *  on, and returns the summary. */
+export type LogReading = Generator<number, LogSummary, void>
+
 /**
  * Reads the log file at `path` and gives its entries in lsn order.
  * @throws {VarveError} ERR_CORRUPT {file, offset, expected, actual}; ERR_VERSION; ERR_NOT_FOUND;
@@ -101,14 +105,23 @@ export function readLog(
   options: ReadLogOptions,
   onEntry: (entry: LogEntry) => void,
 ): LogSummary {
-  const onGroup: OnGroup = (record) => forEachEntry(path, record, onEntry)
-  if (options.upTo !== 'watermark') return readRecords(vfs, path, options, onGroup)
-  const whole = readRecords(vfs, path, options, () => {})
-  const { synced } = whole
-  if (synced.offset > (options.from?.offset ?? fileHeaderBytes)) {
-    readRecords(vfs, path, { ...options, end: synced }, onGroup)
+  return toItsEnd(readLogInSteps(vfs, path, options, onEntry))
+}
+
+/** The same in steps, for callers that have other things to do between groups. */
+export function* readLogInSteps(
+  vfs: Vfs,
+  path: string,
+  options: ReadLogOptions,
+  onEntry: (entry: LogEntry) => void,
+): LogReading {
+  const file = vfs.open(path, 'read')
+  try {
+    const walk = new Walk(file, path, options, Number.MAX_SAFE_INTEGER)
+    return yield* walk.run((record) => forEachEntry(path, record, onEntry))
+  } finally {
+    file.close()
   }
-  return { ...whole, endOffset: synced.offset, written: synced }
 }
 
 /** As readLog, but gives whole groups, and reads at most up to `limit`. */
@@ -121,9 +134,16 @@ export function readRecords(
 ): LogSummary {
   const file = vfs.open(path, 'read')
   try {
-    return new Walk(file, path, options, limit).run(onGroup)
+    return toItsEnd(new Walk(file, path, options, limit).run(onGroup))
   } finally {
     file.close()
+  }
+}
+
+function toItsEnd(reading: LogReading): LogSummary {
+  for (;;) {
+    const next = reading.next()
+    if (next.done === true) return next.value
   }
 }
 
@@ -179,6 +199,8 @@ class Walk {
   #manifestEdit = 0
   /** After damage that was skipped the next record links to nothing known. */
   #isAdrift = false
+  /** Up to 'watermark': where groups begin that no watermark has spoken of yet. */
+  readonly #held: number[] = []
 
   constructor(file: VfsFile, path: string, options: ReadLogOptions, limit: number) {
     this.#path = path
@@ -254,18 +276,29 @@ class Walk {
     }
   }
 
-  run(onGroup: OnGroup): LogSummary {
+  *run(onGroup: OnGroup): LogReading {
+    const isHeld = this.#options.upTo === 'watermark'
     for (;;) {
       const found = this.#next()
-      if (isRecord(found)) this.#take(found, onGroup)
-      else if (!this.#pass(found)) break
+      if (!isRecord(found)) {
+        if (this.#pass(found)) continue
+        break
+      }
+      const { bytes } = found
+      const spanBytes = bytes.length
+      const isGroup = this.#take(found)
+      if (!isHeld && isGroup) onGroup(found)
+      else if (isHeld) this.#release(onGroup)
+      yield spanBytes
     }
     this.#checkEnd()
+    // A group that no watermark speaks of may never have reached the device.
+    const counted = isHeld ? this.#synced : this.#written
     return {
       header: this.#header,
-      endOffset: this.#offset,
+      endOffset: isHeld ? counted.offset : this.#offset,
       nextOffset: this.#offset,
-      written: this.#written,
+      written: counted,
       synced: this.#synced,
       torn: this.#torn,
       damage: this.#damage,
@@ -299,7 +332,8 @@ class Walk {
     return { reason: 'an lsn is missing or repeated', expected: lsnEnd, actual: header.lsnFirst }
   }
 
-  #take(record: FoundRecord, onGroup: OnGroup): void {
+  /** True for a group, false for a mark. */
+  #take(record: FoundRecord): boolean {
     const { header, offset, bytes } = record
     if (this.#isAdrift) {
       this.#isAdrift = false
@@ -312,10 +346,26 @@ class Walk {
     if (named === undefined) {
       const lsnEnd = header.lsnFirst + BigInt(header.rowCount)
       this.#written = { offset: this.#offset, lsnEnd, hash: header.hash }
-      onGroup(record)
-    } else if (named.offset > this.#synced.offset) {
-      this.#synced = named
+      if (this.#options.upTo === 'watermark') this.#held.push(offset)
+      return true
     }
+    if (named.offset > this.#synced.offset) this.#synced = named
+    return false
+  }
+
+  /** Gives the groups that are known to be on the device now. Most often that is the one before,
+   *  which the window still has; it is looked at again rather than kept: in mode os there may be
+   *  many. */
+  #release(onGroup: OnGroup): void {
+    const { offset: syncedOffset } = this.#synced
+    let count = 0
+    for (; count < this.#held.length && this.#held[count]! < syncedOffset; count += 1) {
+      const offset = this.#held[count]!
+      const found = recordAt(this.#window, offset, this.#seed)
+      if (!isRecord(found)) throw corrupt(this.#path, offset, found)
+      onGroup(found)
+    }
+    this.#held.splice(0, count)
   }
 
   /** Decides what the bytes at the place mean; true where reading goes on. */

@@ -18,7 +18,7 @@
 //
 // The number of rows stands in the entry's header.
 import { ByteReader, VarveError, assert, assertNever } from '#base'
-import { absentCode, allocateColumn, codeOf, reserveBytes } from '#batch'
+import { absentCode, allocateColumn, codeOf, putText, reserveBytes } from '#batch'
 import type { BytesData, CodeData, ColumnData, Physical } from '#batch'
 import type { Reservation } from './group-buffer.ts'
 
@@ -33,6 +33,7 @@ const physicalIds: Record<Physical, number> = { f64: 0, i64: 1, i32: 2, u8: 3, c
 const valueBytes: Record<Physical, number> = { f64: 8, i64: 8, i32: 4, u8: 1, code: 4, bytes: 4 }
 /** Up to here values are written one by one: cheaper than making a view of the array. */
 const rowsFewMax = 8
+const bytesFewMax = 64
 
 const encoder = new TextEncoder()
 
@@ -235,9 +236,90 @@ function writeTexts(
   for (let row = from; row < end; row += 1, at += 4) {
     view.setUint32(at, data.offsets[row + 1]! - data.offsets[row]!, true)
   }
-  const texts = data.bytes.subarray(data.offsets[from], data.offsets[end])
-  bytes.set(texts, at)
-  return at + texts.length
+  const [source, sourceEnd] = [data.offsets[from]!, data.offsets[end]!]
+  if (sourceEnd - source <= bytesFewMax) {
+    for (let each = source; each < sourceEnd; each += 1, at += 1) bytes[at] = data.bytes[each]!
+    return at
+  }
+  bytes.set(data.bytes.subarray(source, sourceEnd), at)
+  return at + sourceEnd - source
+}
+
+/** Bytes that an entry of one row without definition and producer takes before its columns, */
+export const oneRowBytes: number = fixedBytes
+/** and each of its columns at most, besides the bytes of a string. */
+export const oneValueBytes: number = columnHeaderBytes + 16
+
+/** The same as writeRows for one row, without definition and producer. `offset` is where the entry begins; returns
+ *  where its columns do, each of which is written by writeOneValue. */
+export function writeOneRow(
+  seriesId: number,
+  schemaId: number,
+  columnCount: number,
+  { bytes, view, offset }: Reservation,
+): number {
+  view.setUint32(offset, seriesId, true)
+  view.setUint32(offset + 4, schemaId, true)
+  view.setUint16(offset + 8, columnCount, true)
+  bytes[offset + 10] = 0
+  bytes[offset + 11] = 0
+  return offset + fixedBytes
+}
+
+/** A column of an entry of one row, which has a value there. Returns the place after it. */
+export function writeOneValue(
+  columnId: number,
+  data: ColumnData,
+  row: number,
+  { bytes, view }: Reservation,
+  start: number,
+): number {
+  const present = presentOf(data)
+  view.setUint16(start, columnId, true)
+  bytes[start + 2] = physicalIds[data.physical]
+  bytes[start + 3] = present === undefined ? 0 : flagPresent
+  let at = start + columnHeaderBytes
+  switch (data.physical) {
+    case 'f64':
+      view.setFloat64(at, data.values[row]!, true)
+      at += 8
+      break
+    case 'i64':
+      view.setBigInt64(at, data.values[row]!, true)
+      at += 8
+      break
+    case 'i32':
+      view.setInt32(at, data.values[row]!, true)
+      at += 4
+      break
+    case 'u8':
+      bytes[at] = data.values[row]!
+      at += 1
+      break
+    case 'code':
+      at = writeOneCode(data.dictionary[data.values[row]!]!, bytes, view, at)
+      break
+    case 'bytes':
+      at = writeTexts(data, row, row + 1, bytes, view, at)
+      break
+    default:
+      assertNever(data)
+  }
+  if (present !== undefined) {
+    bytes[at] = present[row]!
+    at += 1
+  }
+  view.setUint32(start + 4, at - start - columnHeaderBytes, true)
+  return at
+}
+
+/** One string, and its number as the code. */
+function writeOneCode(text: string, bytes: Uint8Array, view: DataView, start: number): number {
+  const length = putText(text, bytes, start + 8)
+  view.setUint32(start, 1, true)
+  view.setUint32(start + 4, length, true)
+  view.setUint32(start + 8 + length, 0, true)
+  return start + 12 + length
 }
 
 /** What an entry says before its columns. */

@@ -27,9 +27,9 @@ import type { Reservation } from './group-buffer.ts'
 import { endType, lsnEpochRows, recordHeaderBytes } from './layout.ts'
 import type { LogPlace } from './layout.ts'
 import type { LogFile } from './log-file.ts'
-import { notYetDurable, outcomeUnknown, refusal } from './failure.ts'
+import { diskFull, notYetDurable, outcomeUnknown, refusal } from './failure.ts'
 import { resolveOptions } from './options.ts'
-import type { FileEnd, LogEnvironment, LogOptions, ResolvedOptions } from './options.ts'
+import type { FileEnd, LogEnvironment, LogOptions, LogSpace, ResolvedOptions } from './options.ts'
 import { Waiters } from './waiters.ts'
 
 /** Rows [lsnFirst, lsnEnd). */
@@ -48,6 +48,7 @@ const done: Promise<void> = Promise.resolve()
 export class LogWriter {
   readonly #env: LogEnvironment
   readonly #options: ResolvedOptions
+  readonly #space: LogSpace
   readonly #epochFirstLsn: bigint
   readonly #chain: FileChain
   readonly #waiters = new Waiters()
@@ -85,6 +86,7 @@ export class LogWriter {
   constructor(env: LogEnvironment, options: LogOptions) {
     this.#env = env
     this.#options = resolveOptions(options)
+    this.#space = this.#options.space
     assert(options.epoch > 0 && options.epoch < 2 ** 24, 'log: epochs are 1 to 2^24 - 1')
     this.#epochFirstLsn = BigInt(options.epoch) * lsnEpochRows
     this.#chain = new FileChain(env, this.#options)
@@ -126,11 +128,12 @@ export class LogWriter {
   /**
    * Begins an append: what is committed until endAtomic gets neighbouring lsns in one record. No
    * yielding between.
-   * @throws {VarveError} ERR_CLOSED; ERR_IO, ERR_DISK_FULL (retryable) while the file is poisoned
+   * @throws {VarveError} ERR_CLOSED; ERR_IO, ERR_DISK_FULL (retryable) while the file is poisoned;
+   * ERR_DISK_FULL while there is hardly room left
    */
   beginAtomic(): void {
     assert(!this.#isAtomic, 'log: an append is being staged already')
-    if (this.#state !== 'open' || this.#isClosing) this.#admit()
+    if (this.#state !== 'open' || this.#isClosing || this.#space.isFull) this.#admit()
     this.#markLength = this.#staging.length
     this.#markRows = this.#staging.rowCount
     this.#isAtomic = true
@@ -140,6 +143,7 @@ export class LogWriter {
     if (this.#isClosing) throw new VarveError('ERR_CLOSED', 'the log is closed')
     this.#healIfDue()
     if (this.#state !== 'open') throw refusal(this.#file.path, this.#error)
+    if (this.#space.lookAgain()) throw diskFull(this.#file.path)
   }
 
   /** Room for `bytes` bytes of an entry, to be filled in place. @throws {VarveError} ERR_ARGUMENT:
@@ -237,13 +241,10 @@ export class LogWriter {
   #write(file: LogFile, buffer: GroupBuffer, rowEnd: number): LogPlace {
     const { rowCount } = buffer
     const lsnFirst = this.#lsnOf(rowEnd - rowCount)
-    return file.writeGroup(
-      buffer.record,
-      buffer.view,
-      rowCount,
-      lsnFirst,
-      this.#options.manifestEdit(),
-    )
+    const { record, view } = buffer
+    const place = file.writeGroup(record, view, rowCount, lsnFirst, this.#options.manifestEdit())
+    this.#space.grew(record.length)
+    return place
   }
 
   #startSync(flight: Flight): void {
@@ -458,7 +459,9 @@ export class LogWriter {
     this.#backOffMs = Math.min(ms * 2, backOffMsMax)
     this.#healAtMs = this.#env.clock.monotonicMs() + ms
     this.#healTimer?.cancel()
-    this.#healTimer = this.#env.scheduler.after(ms, () => this.#heal())
+    // A process that waits for nothing but these rows must not end, as if they were durable.
+    const isAwaited = this.#rows > this.#durableRows
+    this.#healTimer = this.#env.scheduler.after(ms, () => this.#heal(), isAwaited)
   }
 
   #healIfDue(): void {
@@ -475,6 +478,7 @@ export class LogWriter {
       this.#switchFile()
     } catch (cause) {
       if (!(cause instanceof VarveError)) throw cause
+      if (this.#space.madeRoom(cause)) return this.#heal()
       this.#error = cause
       this.#env.logger.warn({ file: old.path, error: cause }, 'the log cannot go on in a new file')
       return this.#healLater()

@@ -46,6 +46,11 @@ test('a damaged file is described up to the damage', () => {
   expect(describeManifest(bytes).at(-1)?.meaning).toBe('no whole record: torn, or damaged')
   bytes[3] = 0
   expect(describeManifest(bytes)).toEqual([
-    { offset: 0, bytes: bytes.length, meaning: 'ERR_CORRUPT: this is not a manifest' },
+    {
+      offset: 0,
+      bytes: bytes.length,
+      meaning: 'ERR_CORRUPT: this is not a manifest',
+      isDamage: true,
+    },
   ])
 })
