@@ -6,10 +6,12 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { run as page } from './codec/page.bench.ts'
 import { run as append } from './store/append.bench.ts'
+import { run as latency } from './store/latency.bench.ts'
 import { run as latest } from './store/latest.bench.ts'
 import { run as log } from './store/log.bench.ts'
 import { run as open } from './store/open.bench.ts'
 import { run as range } from './store/range.bench.ts'
+import { run as replay } from './store/replay.bench.ts'
 import { run as seal } from './store/seal.bench.ts'
 import type { BenchResult, RunOptions, Size } from './support/harness.ts'
 import { describeMachine, loadNow, resultName, rootFolder } from './support/machine.ts'
@@ -18,7 +20,17 @@ import type { ResultFile } from './support/report.ts'
 
 type Run = (size: Size, options: RunOptions) => Promise<BenchResult>
 
-const benches: Readonly<Record<string, Run>> = { append, range, latest, seal, open, log, page }
+const benches: Readonly<Record<string, Run>> = {
+  append,
+  latency,
+  range,
+  latest,
+  seal,
+  open,
+  log,
+  replay,
+  page,
+}
 
 function usage(message: string): never {
   process.stderr.write(`bench: ${message}\n`)

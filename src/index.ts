@@ -1,16 +1,20 @@
 // varve: an embedded, append-only, columnar time-series engine for market data. The only public door.
-export { open } from '#store'
+export { open, salvage } from '#store'
 export type {
   Ack,
   AppendEntry,
   AppendOptions,
   CompactionReport,
+  DiskMessage,
   OpenOptions,
   Progress,
   ReadSeries,
   ReadStore,
   ReadView,
   RecoveryReport,
+  SalvageFinding,
+  SalvageReport,
+  ScrubMessage,
   Series,
   SeriesInfo,
   SnapshotInfo,

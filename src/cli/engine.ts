@@ -61,6 +61,23 @@ export interface VerifyReport {
   }[]
 }
 
+export interface SalvageReport {
+  readonly isDryRun: boolean
+  readonly files: number
+  readonly findings: readonly {
+    readonly file: string
+    readonly message: string
+    readonly done: 'rebuilt' | 'adopted' | 'rescued' | 'lost' | 'kept'
+    readonly series?: string
+    readonly from?: bigint
+    readonly to?: bigint
+    readonly rows?: number
+  }[]
+  readonly rowsRescued: number
+  readonly rowsLost: number
+  readonly quarantined: readonly string[]
+}
+
 export interface SnapshotInfo {
   readonly name: string
   readonly createdAt: bigint
@@ -97,6 +114,7 @@ export type Durability = 'sync' | 'group' | 'os' | 'memory'
 export interface Engine {
   openToRead(path: string): Promise<ReadableStore>
   openToWrite(path: string, durability?: Durability): Promise<WritableStore>
+  salvage(path: string, options: { readonly isDryRun: boolean }): Promise<SalvageReport>
   /** The built-in kinds by name. */
   readonly kinds: Readonly<Record<string, Kind>>
   defineKind(

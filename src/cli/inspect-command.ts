@@ -1,5 +1,5 @@
-// varve inspect FILE: what every part of a segment, pack, log, manifest or CURRENT file holds, in
-// words.
+// varve inspect FILE: what every part of a segment, pack, index, log, manifest or CURRENT file
+// holds, in words.
 import { inspectFile } from '#inspect'
 import type { InspectedPart } from '#inspect'
 import { diskVfs } from '#vfs'

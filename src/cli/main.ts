@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The bin: the words of the command line, the engine as its users get it, the exit code.
 import process from 'node:process'
-import { bar, book10, defineKind, open, quote, quoteBar, time, trade } from '../index.ts'
+import { bar, book10, defineKind, open, quote, quoteBar, salvage, time, trade } from '../index.ts'
 import type { Engine } from './engine.ts'
 import type { Output } from './output.ts'
 import { run } from './program.ts'
@@ -9,6 +9,7 @@ import { run } from './program.ts'
 const engine: Engine = {
   openToRead: (path) => open(path, { mode: 'read' }),
   openToWrite: (path, durability) => open(path, durability === undefined ? {} : { durability }),
+  salvage: (path, options) => salvage(path, options),
   kinds: { bar, quoteBar, trade, quote, book10 },
   defineKind: (name, definition) =>
     defineKind<string, typeof definition.columns, boolean>(name, definition),

@@ -15,13 +15,14 @@ import type { LatestWords, QueryWords } from './query-command.ts'
 import {
   compactCommand,
   listCommand,
+  salvageCommand,
   sealCommand,
   snapshotCommand,
   snapshotListCommand,
   statsCommand,
   verifyCommand,
 } from './store-commands.ts'
-import type { JsonWord, SnapshotAction } from './store-commands.ts'
+import type { JsonWord, SalvageWords, SnapshotAction } from './store-commands.ts'
 
 /** 0 done, 1 it failed, 2 wrong usage. */
 export type ExitCode = 0 | 1 | 2
@@ -141,6 +142,21 @@ function addReading(program: Command, { engine, output, fail }: Context): void {
         if (!(await verifyCommand(engine, output, dir, words))) fail()
       }),
     'verify ./store',
+  )
+}
+
+function addSalvage(program: Command, { engine, output, fail }: Context): void {
+  withExample(
+    program
+      .command('salvage')
+      .description('mends a damaged store: keeps what is whole, sets aside and lists the rest')
+      .argument('<dir>')
+      .option('--dry-run', 'only say what would be done; exit code 1 where there is damage')
+      .action(async (dir: string, words: SalvageWords) => {
+        if (!(await salvageCommand(engine, output, dir, words))) fail()
+      }),
+    'salvage ./store --dry-run',
+    'salvage ./store',
   )
 }
 
@@ -270,6 +286,7 @@ export async function run(
   addImport(program, context)
   addReading(program, context)
   addWriting(program, context)
+  addSalvage(program, context)
   try {
     await program.parseAsync(words, { from: 'user' })
   } catch (error) {

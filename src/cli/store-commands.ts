@@ -170,6 +170,52 @@ export async function verifyCommand(
   })
 }
 
+export interface SalvageWords extends JsonWord {
+  readonly dryRun?: boolean
+}
+
+/** Says what is damaged, what of it is saved and what is lost; does it, but in a dry run. False
+ *  where a dry run found damage. */
+export async function salvageCommand(
+  engine: Engine,
+  output: Output,
+  directory: string,
+  words: SalvageWords,
+): Promise<boolean> {
+  const report = await engine.salvage(directory, { isDryRun: words.dryRun === true })
+  const isClean = report.findings.length === 0 || !report.isDryRun
+  if (words.json === true) {
+    output.write(`${jsonText(report)}\n`)
+    return isClean
+  }
+  if (report.findings.length === 0) {
+    output.write(`${paint(output, 'green', 'whole')}: nothing to salvage\n`)
+    return isClean
+  }
+  const timeText = (ns: bigint | undefined): string => (ns === undefined ? '' : engine.iso(ns))
+  printTable(
+    output,
+    ['file', 'series', 'from', 'to', 'rows lost', 'done', 'what'],
+    report.findings.map(({ file, series = '', from, to, rows, done, message }) => [
+      file,
+      series,
+      timeText(from),
+      timeText(to),
+      { right: rows === undefined || done === 'adopted' ? '' : countText(rows) },
+      done,
+      message,
+    ]),
+  )
+  const { rowsRescued, rowsLost, quarantined } = report
+  output.write(
+    `${countText(rowsRescued)} rows of damaged files ${report.isDryRun ? 'can be ' : ''}`,
+  )
+  output.write(`saved, ${countText(rowsLost)} lost\n`)
+  for (const file of quarantined) output.write(`set aside: ${file}\n`)
+  if (report.isDryRun) output.write('nothing was changed: run it again without --dry-run\n')
+  return isClean
+}
+
 export async function snapshotListCommand(
   engine: Engine,
   output: Output,

@@ -1,17 +1,21 @@
 // Where compactions run: on a thread of their own, or, over files that no other thread can see, in
 // turns of this one.
+import { fileURLToPath } from 'node:url'
 import { threadId } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
-import { VarveError } from '#base'
-import type { Scheduler } from '#base'
+import { VarveError, assert } from '#base'
+import type { Logger, Scheduler } from '#base'
+import { diskVfs } from '#vfs'
 import type { Vfs } from '#vfs'
 import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
-import { outcomeOf } from './outcome.ts'
+import { cancelFlag, errorOf, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
+import { writeJobOf } from './plain-plan.ts'
 import { runSteps } from './step.ts'
 import { checkOf } from './thread-job.ts'
 import type { ThreadTask } from './thread-job.ts'
+import type { DraftFile, FilePlan } from './write-files.ts'
 
 /** Runs one job at a time: the caller waits for one before it asks for the next. */
 export interface Compactor {
@@ -58,41 +62,127 @@ export function compactorBySize(small: Compactor, large: Compactor): Compactor {
   }
 }
 
+/** Where the thread's entry stands. @throws where there is no such file: an application that was
+ *  bundled into one has none beside it */
+function workerBeside(): string {
+  const url = import.meta.resolve('#compact/worker')
+  const file = fileURLToPath(url)
+  if (diskVfs.stat(file) !== undefined) return url
+  throw new VarveError('ERR_NOT_FOUND', 'the compaction thread has no file to run', { file })
+}
+
+/** On a thread; where one cannot be had, by `here`, from the first job on, which is said once.
+ *  `find`: the URL of the thread's entry, or throws. */
+export function compactorOnThreadOr(
+  here: Compactor,
+  logger: Logger,
+  find: () => string = workerBeside,
+): Compactor {
+  let chosen: Compactor | undefined
+  const choose = async (): Promise<Compactor> => {
+    try {
+      const worker = find()
+      await import('piscina')
+      return compactorOnThread(worker)
+    } catch (error) {
+      logger.warn({ error }, 'there is no compaction thread: compactions run in turns of this one')
+      return here
+    }
+  }
+  return {
+    async run(job, flag) {
+      chosen ??= await choose()
+      return chosen.run(job, flag)
+    },
+    async close() {
+      await chosen?.close()
+    },
+  }
+}
+
 /** A thread that had nothing to do for so long ends; the next job starts another. */
 const idleMsMax = 10_000
+
+/** One thread, started by the first task. */
+class TaskThread {
+  readonly #worker: string
+  #pool: Piscina | undefined
+  /** Of the task under way. */
+  #onDeath: ((cause: unknown) => void) | undefined
+
+  constructor(worker: string) {
+    this.#worker = worker
+  }
+
+  /** `moved`: memory of the task that goes to the thread. @throws {VarveError} ERR_IO where the
+   *  thread died */
+  async run(task: ThreadTask, moved: ArrayBuffer[] = []): Promise<Outcome> {
+    // A thread that dies before it took the task leaves it waiting for ever: the pool only says
+    // that one died.
+    const death = new Promise<never>((_, failed) => (this.#onDeath = failed))
+    try {
+      this.#pool ??= await startPool(this.#worker, (cause) => this.#onDeath?.(cause))
+      const running = this.#pool.run(task, { transferList: moved })
+      return await Promise.race([running as Promise<Outcome>, death])
+    } catch (cause) {
+      // Nothing it says any more is believed, and the next task gets another.
+      await this.close()
+      const message = `the compaction thread died: ${String(cause)}`
+      throw new VarveError('ERR_IO', message, { operation: 'compact' }, { cause })
+    } finally {
+      this.#onDeath = undefined
+    }
+  }
+
+  async close(): Promise<void> {
+    const closing = this.#pool
+    this.#pool = undefined
+    await closing?.destroy()
+  }
+}
 
 /** On one thread, started by the first job. `worker`: the URL of its entry, for tests that have
  *  another. */
 export function compactorOnThread(
   worker: string = import.meta.resolve('#compact/worker'),
 ): Compactor {
-  let pool: Piscina | undefined
-  /** Of the job under way. */
-  let onDeath: ((cause: unknown) => void) | undefined
-  const close = async (): Promise<void> => {
-    const closing = pool
-    pool = undefined
-    await closing?.destroy()
+  const thread = new TaskThread(worker)
+  return { run: (job, flag) => thread.run({ job, flag }), close: () => thread.close() }
+}
+
+/** Writes files from rows in memory on a thread of its own. */
+export interface ThreadWriter {
+  /** For fewer it is not worth its while. */
+  readonly rowsMin: number
+  /** Drafts, synced, without their names. The rows of `plans` are copied before it returns.
+   *  @throws {VarveError} as writeFiles; ERR_IO where the thread died */
+  write(storeId: Uint8Array, plans: readonly FilePlan[]): Promise<readonly DraftFile[]>
+  close(): Promise<void>
+}
+
+/** undefined where there is no thread to be had. */
+export function writerOnThread(
+  logger: Logger,
+  find: () => string = workerBeside,
+): ThreadWriter | undefined {
+  let worker: string
+  try {
+    worker = find()
+  } catch (error) {
+    logger.debug({ error }, 'there is no thread to write on')
+    return undefined
   }
+  const thread = new TaskThread(worker)
   return {
-    async run(job, flag) {
-      pool ??= await startPool(worker, (cause) => onDeath?.(cause))
-      const task: ThreadTask = { job, flag }
-      // A thread that dies before it took the task leaves it waiting for ever: the pool only says
-      // that one died.
-      const death = new Promise<never>((_, failed) => (onDeath = failed))
-      try {
-        return await Promise.race([pool.run(task) as Promise<Outcome>, death])
-      } catch (cause) {
-        // Nothing it says any more is believed, and the next job gets another.
-        await close()
-        const message = `the compaction thread died: ${String(cause)}`
-        throw new VarveError('ERR_IO', message, { operation: 'compact' }, { cause })
-      } finally {
-        onDeath = undefined
-      }
+    rowsMin: rowsSmallMax + 1,
+    async write(storeId, plans) {
+      const { job, moved } = writeJobOf(storeId, plans)
+      const outcome = await thread.run({ job, flag: cancelFlag() }, moved)
+      if (outcome.end === 'failed') throw errorOf(outcome.failure)
+      assert(outcome.end === 'done', 'writer: nobody raised its flag')
+      return outcome.drafts
     },
-    close,
+    close: () => thread.close(),
   }
 }
 

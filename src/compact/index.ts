@@ -1,7 +1,13 @@
 // compact: many runs into few, on a thread of its own; and the writing of runs that seals share
 // with it.
-export { compactorBySize, compactorInTurns, compactorOnThread } from './compactor.ts'
-export type { Compactor } from './compactor.ts'
+export {
+  compactorBySize,
+  compactorInTurns,
+  compactorOnThread,
+  compactorOnThreadOr,
+  writerOnThread,
+} from './compactor.ts'
+export type { Compactor, ThreadWriter } from './compactor.ts'
 export { compactFiles } from './job.ts'
 export type { CompactionJob, JobFile, JobRun, JobSeries } from './job.ts'
 export type { InputRun } from './input-runs.ts'

@@ -1,5 +1,5 @@
-// What the compaction thread does with a job. It touches files of the real file system only:
-// threads share no memory twin.
+// What the thread of this room does with a job: a compaction, or rows to be written. It touches files
+// of the real file system only: threads share no memory twin.
 import { threadId } from 'node:worker_threads'
 import { loadKernels } from '#kernel'
 import { diskVfs } from '#vfs'
@@ -7,10 +7,13 @@ import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
 import { Cancelled, isRaised, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
+import { plansOf } from './plain-plan.ts'
+import type { WriteJob } from './plain-plan.ts'
 import { runStepsNow } from './step.ts'
+import { writeFiles } from './write-files.ts'
 
 export interface ThreadTask {
-  readonly job: CompactionJob
+  readonly job: CompactionJob | WriteJob
   readonly flag: CancelFlag
 }
 
@@ -28,7 +31,12 @@ export async function runOnThread(
 ): Promise<Outcome> {
   try {
     await loadKernels()
-    const drafts = runStepsNow(compactFiles(diskVfs, job, check))
+    const { storeId } = job
+    const work =
+      'level' in job
+        ? compactFiles(diskVfs, job, check)
+        : writeFiles({ vfs: diskVfs, storeId }, plansOf(job), check)
+    const drafts = runStepsNow(work)
     return { end: 'done', drafts, threadId }
   } catch (error) {
     return outcomeOf(error)

@@ -64,6 +64,8 @@ const segmentRowsMin = 16_384
 /** Written bytes after which a file is synced, so that the log's own syncs do not wait behind a
  *  long one. */
 const syncStepBytes = 8 << 20
+/** Rows after which others get a turn: a pack has many short runs. */
+const turnRows = 65_536
 
 /** Which series get a segment each, and which share a pack. */
 export function groupSeries<Series extends { readonly rowsMax: number }>(
@@ -117,7 +119,10 @@ export function removeDraft(vfs: Vfs, { draft }: OutputFile): void {
 interface OpenFile {
   readonly file: VfsFile
   readonly writer: SegmentWriter
+  readonly spare: SpareColumns
   syncedBytes: number
+  /** Written since the last turn. */
+  rows: number
 }
 
 function* writeFile(
@@ -129,7 +134,8 @@ function* writeFile(
   const file = vfs.open(draft, 'create')
   try {
     const options = { fileKind, fileNumber, storeId, ...(level === undefined ? {} : { level }) }
-    const open: OpenFile = { file, writer: new SegmentWriter(file, options), syncedBytes: 0 }
+    const writer = new SegmentWriter(file, options)
+    const open: OpenFile = { file, writer, spare: new SpareColumns(), syncedBytes: 0, rows: 0 }
     let runCount = 0
     for (const plan of series) {
       for (const run of plan.runs) if (yield* writeRun(open, plan, run, check)) runCount += 1
@@ -160,15 +166,21 @@ function* writeRun(
   }
   const { writer } = open
   let isBegun = false
-  for (const { columns, rowCount } of blocksOf(chooseSlices(run.sources, wanted), plan.specs)) {
+  const slices = chooseSlices(run.sources, wanted)
+  for (const { columns, rowCount } of blocksOf(slices, plan.specs, open.spare)) {
     check()
     if (!isBegun) beginRun(writer, plan, run)
     isBegun = true
     writer.addBlock(columns, 0, rowCount)
+    open.rows += rowCount
     if (writer.bytes - open.syncedBytes >= syncStepBytes) {
       open.syncedBytes = writer.bytes
+      open.rows = 0
       yield { step: 'sync', file: open.file }
-    } else if (rowCount === blockRowsMax) yield { step: 'turn' }
+    } else if (open.rows >= turnRows) {
+      open.rows = 0
+      yield { step: 'turn' }
+    }
   }
   if (isBegun) writer.endRun()
   return isBegun
@@ -192,15 +204,46 @@ interface Block {
   readonly rowCount: number
 }
 
+/** Columns of the run before: runs of a pack are many and short, and mostly of the same form. */
+class SpareColumns {
+  #specs: readonly ColumnSpec[] = []
+  #columns: ColumnData[] = []
+
+  /** Columns for `specs` with room for `rowCount` rows; those taken before are used up. */
+  take(specs: readonly ColumnSpec[], rowCount: number): ColumnData[] {
+    if (!isSameForm(this.#specs, specs)) this.#columns = allocate(specs, rowCount)
+    this.#specs = specs
+    this.#columns.forEach((column, at) => {
+      // The strings of another series are no business of this one.
+      if (column.physical === 'code') this.#columns[at] = { ...column, dictionary: [] }
+    })
+    return this.#columns
+  }
+}
+
+function isSameForm(some: readonly ColumnSpec[], others: readonly ColumnSpec[]): boolean {
+  if (some.length !== others.length) return false
+  for (let at = 0; at < some.length; at += 1) {
+    const spec = some[at]!
+    const other = others[at]!
+    if (spec.physical !== other.physical || spec.optional !== other.optional) return false
+  }
+  return true
+}
+
 /** The rows of the slices in blocks of 65,536, the last one shorter; the columns are used again
  *  for the next block. */
-function* blocksOf(slices: Iterable<Slice>, specs: readonly ColumnSpec[]): Generator<Block> {
+function* blocksOf(
+  slices: Iterable<Slice>,
+  specs: readonly ColumnSpec[],
+  spare: SpareColumns,
+): Generator<Block> {
   let columns: ColumnData[] | undefined
   let filled = 0
   for (const slice of slices) {
     for (let from = slice.from; from < slice.end;) {
       const rows = Math.min(slice.end - from, blockRowsMax - filled)
-      columns ??= allocate(specs, Math.max(256, rows))
+      columns ??= spare.take(specs, Math.max(256, rows))
       for (const column of columns) {
         // A short run needs no block of full size.
         if (rowCapacity(column) < filled + rows) {

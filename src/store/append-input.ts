@@ -65,7 +65,8 @@ export function rowCountOf(input: AppendInput): number {
   return input.form === 'rows' ? input.rows.length : input.rowCount
 }
 
-/** Names of the input's columns that hold a value. @throws {VarveError} ERR_SCHEMA for one the kind does not have */
+/** Names of the input's columns that hold a value, and of those that must hold one (for json null is a value).
+ *  @throws {VarveError} ERR_SCHEMA for one the kind does not have */
 export function givenColumns(
   input: AppendInput,
   names: ReadonlySet<string>,
@@ -73,6 +74,7 @@ export function givenColumns(
   kind: string,
 ): Set<string> {
   const given = new Set<string>()
+  for (const { name, optional } of specs) if (!optional) given.add(name)
   const records = input.form === 'rows' ? input.rows : [input.columns]
   for (let row = 0; row < records.length; row += 1) {
     const record: unknown = records[row]

@@ -18,6 +18,13 @@ const partitionRunsMax = 8
  *  changed. */
 type RoundEnd = CompactionReport | 'cancelled' | 'stale'
 
+/** About what its outputs take. */
+function bytesOf({ inputs }: Round): number {
+  let bytes = 0
+  for (const { runs } of inputs) for (const run of runs) bytes += run.dataBytes + run.footerBytes
+  return bytes
+}
+
 export class Compactions {
   readonly #engine: Engine
   readonly #compactor: Compactor
@@ -121,6 +128,7 @@ export class Compactions {
     const engine = this.#engine
     const release = engine.pins.pin(round.state)
     try {
+      engine.space.require('compaction', bytesOf(round))
       const drafts = await this.#draftsOf(round.job, flag)
       if (drafts === undefined) return 'cancelled'
       if (!isClosed(engine.manifest.state, round.inputs)) {

@@ -11,6 +11,7 @@ import type {
   TimeInput,
   Timeframe,
 } from '#schema'
+import type { SalvageReport } from './salvage-report.ts'
 
 // eslint-disable-next-line typescript/no-explicit-any -- the bound that matches every kind
 export type AnyKind = Kind<any, any, any>
@@ -28,6 +29,9 @@ export interface OpenOptions {
   follow?: boolean
   logger?: Logger
   signal?: AbortSignal
+  /** Write mode: reads sealed files again and again in the background, at most so many bytes a second, and tells of
+   *  damage: to the logger, and to the channel `varve:scrub` of node:diagnostics_channel. @default off */
+  scrub?: { bytesPerSecond: number }
 }
 
 type TimeframeOf<K> =
@@ -119,6 +123,8 @@ export interface RecoveryReport {
   /** The torn bytes may have been the last acknowledged group: nothing after them could tell. */
   acknowledgementUnknown: boolean
   elapsedMs: number
+  /** Opened with recovery 'salvage': what was damaged, lost and saved. */
+  salvage?: SalvageReport
 }
 
 export interface CompactionReport {

@@ -1,21 +1,25 @@
 // A store open for writing: manifest, log, head and runs, and the appends that go through them. What takes long (seal,
 // compaction, snapshots) is in rooms of its own and works on this.
-import { assert, limits } from '#base'
+import { VarveError, assert, limits } from '#base'
 import type { Logger, Timer } from '#base'
 import type { Change, Manifest, ManifestState } from '#manifest'
+import { Spares } from '#vfs'
 import type { LogWriter } from '#wal'
 import { AckOf } from './ack.ts'
-import type { Catalog } from './catalog.ts'
+import type { Catalog, SeriesRuntime } from './catalog.ts'
 import { closedError } from './closed.ts'
 import type { Ack } from './contract.ts'
 import type { Env } from './env.ts'
 import { HeldFiles } from './held-files.ts'
 import { Rings } from './latest.ts'
+import type { OneRow } from './one-row.ts'
 import type { Paths } from './paths.ts'
 import { Pins } from './pins.ts'
-import { appendRows, duplicateLsn } from './rows-in.ts'
+import { appendRows, duplicateLsn, memoryRowBytes } from './rows-in.ts'
 import type { AppendRequest } from './rows-in.ts'
 import type { RunCache } from './run-cache.ts'
+import type { Scrub } from './scrub.ts'
+import type { DiskSpace } from './space.ts'
 import type { View } from './view.ts'
 import type { WriterContext } from './write-runs.ts'
 
@@ -26,6 +30,7 @@ export interface EngineParts {
   readonly manifest: Manifest
   readonly catalog: Catalog
   readonly runs: RunCache
+  readonly space: DiskSpace
   /** undefined in mode 'memory'. */
   readonly log: LogWriter | undefined
   /** Of this open. */
@@ -44,7 +49,12 @@ export class Engine implements WriterContext {
   readonly manifest: Manifest
   readonly catalog: Catalog
   readonly runs: RunCache
+  readonly space: DiskSpace
+  /** Descriptors for the log and the manifest when there are no others. */
+  readonly spares: Spares
   readonly log: LogWriter | undefined
+  /** Where it was asked for. */
+  scrub: Scrub | undefined
   readonly pins = new Pins()
   /** Files that only readers in other processes need. */
   readonly held = new HeldFiles()
@@ -54,6 +64,7 @@ export class Engine implements WriterContext {
   /** Long work that is under way or waits for its turn. */
   #works = 0
   #lsnEnd: bigint
+  #isAppending = false
   /** Bytes of unsealed rows at which they are sealed. */
   readonly headBytesMax: number
   /** The last edit failed and may have landed: what it names must stay. */
@@ -74,6 +85,9 @@ export class Engine implements WriterContext {
     this.manifest = parts.manifest
     this.catalog = parts.catalog
     this.runs = parts.runs
+    this.space = parts.space
+    this.spares = new Spares(this.env.vfs, this.paths.lock, this.logger)
+    this.spares.take()
     this.log = parts.log
     this.#lsnEnd = parts.epochFirstLsn
     this.headBytesMax = parts.headBytesMax ?? limits.headBytesMax
@@ -108,11 +122,18 @@ export class Engine implements WriterContext {
     this.#works += 1
   }
 
+  /** Long work that is under way or waits. */
+  get works(): number {
+    return this.#works
+  }
+
   /** When nothing is under way, what the manifest does not name are leftovers. */
   endWork(): void {
     assert(this.#works > 0, 'engine: work ends once')
     this.#works -= 1
-    if (this.#works === 0) this.#writing.clear()
+    if (this.#works > 0) return
+    this.#writing.clear()
+    this.spares.take()
   }
 
   /** @throws {VarveError} ERR_CLOSED */
@@ -146,18 +167,64 @@ export class Engine implements WriterContext {
     return lsn
   }
 
-  append(requests: readonly AppendRequest[]): Ack {
+  /** To be called before rows are added. @throws {VarveError} ERR_CLOSED; what sealing throws */
+  makeRoom(): void {
     this.checkOpen()
-    if (this.headBytes >= this.headBytesMax) this.onFull(this.headBytes >= 2 * this.headBytesMax)
+    if (this.headBytes < this.headBytesMax) return
+    if (this.space.lookAgain()) throw this.space.refusal('append')
+    this.onFull(this.headBytes >= 2 * this.headBytesMax)
+  }
+
+  append(requests: readonly AppendRequest[]): Ack {
+    this.makeRoom()
     const { log, catalog } = this
     const source = { log, takeLsns: (count: number) => this.takeLsns(count) }
-    const appended = appendRows(catalog, requests, source)
-    if (appended.rows === 0) {
-      return new AckOf(log, 0, duplicateLsn(catalog, requests) + 1n)
+    this.#beginAppend()
+    try {
+      const appended = appendRows(catalog, requests, source)
+      if (appended.rows === 0) {
+        return new AckOf(log, 0, duplicateLsn(catalog, requests) + 1n)
+      }
+      this.headBytes += appended.bytes
+      for (const part of appended.parts) this.rings.take(part)
+      return new AckOf(log, appended.rows, appended.lsnEnd)
+    } finally {
+      this.#isAppending = false
     }
-    this.headBytes += appended.bytes
-    for (const part of appended.parts) this.rings.take(part)
-    return new AckOf(log, appended.rows, appended.lsnEnd)
+  }
+
+  /** Adds one row. undefined, and nothing added: `append` takes it, or says what is wrong. */
+  appendOne(runtime: SeriesRuntime, way: OneRow, row: Record<string, unknown>): Ack | undefined {
+    this.#beginAppend()
+    try {
+      const { head, ring } = runtime
+      const chunk = head.reserveOne()
+      const at = chunk.rowCount
+      if (!way.fill(row, chunk, at)) return undefined
+      const { log } = this
+      let lsn: bigint
+      if (log === undefined) lsn = this.takeLsns(1)
+      else lsn = way.stage(log, runtime, chunk, at).lsnFirst
+      head.commitOne(chunk, lsn)
+      this.headBytes += log === undefined ? memoryRowBytes : way.bytes
+      ring?.take(chunk.columns, at, at + 1, head.rules)
+      return new AckOf(log, 1, lsn + 1n)
+    } finally {
+      this.#isAppending = false
+    }
+  }
+
+  /** Rows are read by running whatever getters they have, and what they call must not fill the same places. */
+  #beginAppend(): void {
+    if (this.#isAppending) {
+      throw new VarveError(
+        'ERR_ARGUMENT',
+        'append was called inside of an append',
+        {},
+        { hint: 'A getter of a row, or a diagnostics callback, appended. Do it later.' },
+      )
+    }
+    this.#isAppending = true
   }
 
   /** Counts the bytes of the head anew, after rows left it. */
@@ -170,7 +237,7 @@ export class Engine implements WriterContext {
   commit(changes: readonly Change[]): ManifestState {
     const untold = this.catalog.untold()
     this.isInDoubt = true
-    const state = this.manifest.commit([...untold, ...changes])
+    const state = this.#commitWithReserve([...untold, ...changes])
     this.isInDoubt = false
     this.catalog.told(untold)
     this.held.note(changes, state.editNumber)
@@ -179,6 +246,15 @@ export class Engine implements WriterContext {
       if (change.type === 'fileAdded') this.#writing.delete(change.file.fileNumber)
     }
     return state
+  }
+
+  #commitWithReserve(changes: readonly Change[]): ManifestState {
+    try {
+      return this.manifest.commit(changes)
+    } catch (error) {
+      if (!this.space.madeRoom(error)) throw error
+      return this.manifest.commit(changes)
+    }
   }
 
   /** The same, where there is anything to say. */

@@ -1,5 +1,8 @@
 // store: the engine: open, append, seal, snapshot, recover, close.
-export { open, openStore } from './open.ts'
+export { open, openStore, salvage } from './open.ts'
+export type { SalvageFinding, SalvageReport } from './salvage-report.ts'
+export type { ScrubMessage } from './scrub.ts'
+export type { DiskMessage } from './space.ts'
 export { systemEnv } from './env.ts'
 export type { Env } from './env.ts'
 export type {

@@ -145,9 +145,11 @@ export function lastRowAfter(
 
 const noBytes = new Uint8Array(0)
 
+const writer = new ByteWriter(128)
+
 /** Row 0 of the columns; no bytes where it is too long to be kept. */
 export function encodeRow(specs: readonly ColumnSpec[], columns: OneRow): Uint8Array {
-  const writer = new ByteWriter(128)
+  writer.reset()
   const present = specs.filter((spec) => {
     const column = columns[spec.index]
     return spec.index > 0 && column !== undefined && isThere(spec, column)

@@ -6,27 +6,25 @@ import { Manifest, manifestExists } from '#manifest'
 import type { Change } from '#manifest'
 import type { VfsLock } from '#vfs'
 import { createLog, lsnEpochRows } from '#wal'
-import type { Damage, LogMode, LogWriter, NewLogFile, PreviousLog } from '#wal'
-import { Catalog } from './catalog.ts'
+import type { LogMode, LogWriter, NewLogFile, PreviousLog } from '#wal'
+import type { Catalog } from './catalog.ts'
 import { collect } from './collect.ts'
 import type { OpenOptions, ReadStore, RecoveryReport, Store } from './contract.ts'
 import { Engine } from './engine.ts'
 import { systemEnv } from './env.ts'
 import type { Env } from './env.ts'
-import { fileNumberOf, pathsOf } from './paths.ts'
+import { noteFiles } from './folders.ts'
+import { pathsOf } from './paths.ts'
 import type { Paths } from './paths.ts'
 import { ReaderStore } from './reader-store.ts'
-import {
-  editOfUnnamedLogs,
-  previousOf,
-  quarantineBytes,
-  quarantineDamage,
-  readLogs,
-} from './recover.ts'
-import { Replay } from './replay.ts'
+import { recover } from './recovery.ts'
 import { RunCache } from './run-cache.ts'
 import { RunIndex } from './run-index.ts'
+import { salvageStore } from './salvage.ts'
+import type { SalvageReport } from './salvage-report.ts'
 import { freezeHead, sealFrozen } from './seal.ts'
+import { Scrub } from './scrub.ts'
+import { DiskSpace } from './space.ts'
 import { Job } from './work.ts'
 import { WriterStore } from './writer-store.ts'
 
@@ -37,6 +35,7 @@ interface Options {
   readonly groupDelayMs: number | undefined
   readonly isSalvage: boolean
   readonly logger: Logger
+  readonly scrub: OpenOptions['scrub']
 }
 
 const durabilities: readonly string[] = ['sync', 'group', 'os', 'memory'] satisfies Durability[]
@@ -57,7 +56,11 @@ function resolveOptions(options: OpenOptions): Options {
   if (groupDelayMs !== undefined && !isDelay) {
     throw refused('groupDelayMs is out of range', groupDelayMs, 'Give milliseconds, 0 to 60000.')
   }
-  return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger }
+  const { scrub } = options
+  if (scrub !== undefined && !(scrub.bytesPerSecond > 0)) {
+    throw refused('scrub has no rate', scrub, 'Give bytesPerSecond, greater than 0.')
+  }
+  return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger, scrub }
 }
 
 /** Opens a store, creating it where there is none (not in read mode: ERR_NOT_FOUND). One writer at a time: a second
@@ -104,7 +107,7 @@ export async function openStore(
       },
     )
   }
-  if (mode === 'write') return openWriter(env, paths, resolved) as unknown as Store
+  if (mode === 'write') return (await openWriter(env, paths, resolved)) as unknown as Store
   if (stat === undefined || !manifestExists(env.vfs, paths.root)) throw noStore(path)
   return new ReaderStore(env, paths, resolved.logger, follow) as unknown as ReadStore
 }
@@ -120,30 +123,96 @@ function noStore(path: string): VarveError {
   )
 }
 
-function openWriter(env: Env, paths: Paths, options: Options): WriterStore {
+async function openWriter(env: Env, paths: Paths, options: Options): Promise<WriterStore> {
   env.vfs.makeDirectory(paths.root)
   const lock = takeLock(env, paths)
+  const space = new DiskSpace(env, paths, options.logger)
+  try {
+    return await openLocked(env, paths, options, lock, space)
+  } catch (error) {
+    try {
+      // On a full disk the reserve may be what is needed.
+      if (space.madeRoom(error)) return await openLocked(env, paths, options, lock, space)
+      throw error
+    } catch (last) {
+      space.close()
+      lock.release()
+      throw last
+    }
+  }
+}
+
+async function openLocked(
+  env: Env,
+  paths: Paths,
+  options: Options,
+  lock: VfsLock,
+  space: DiskSpace,
+): Promise<WriterStore> {
   let manifest: Manifest | undefined
   let log: LogWriter | undefined
+  let engine: Engine | undefined
   try {
     const startMs = env.clock.monotonicMs()
+    const { logger, isSalvage } = options
+    const salvage = isSalvage
+      ? await salvageStore(env, paths, logger, { isDryRun: false })
+      : undefined
     manifest = openManifest(env, paths, options)
-    const found = recover(env, paths, options, manifest)
-    log = openLog(env, paths, options, manifest, found.previous)
-    const engine = engineOf(env, paths, options, manifest, found.catalog, log)
+    const recovery = recover({ env, paths, manifest, logger, isSalvage })
+    const found = await new Job(recovery, env.scheduler).run()
+    log = openLog(env, paths, options, manifest, found.previous, space)
+    engine = engineOf(env, paths, options, manifest, found.catalog, log, space)
     const isLeftBehind = log === undefined && found.logsBefore.length > 0
     if (isLeftBehind || found.damage.length > 0) sealRecovered(engine, found.logsBefore)
     collect(engine)
+    if (options.scrub !== undefined) engine.scrub = new Scrub(engine, options.scrub.bytesPerSecond)
     const elapsedMs = env.clock.monotonicMs() - startMs
-    return new WriterStore(engine, lock, { ...found.report, elapsedMs })
+    return new WriterStore(engine, lock, { ...withSalvage(found.report, salvage), elapsedMs })
   } catch (error) {
     // What the log holds was recovered, not appended: closing it takes nothing from anybody.
     log?.close().catch((closing: unknown) => {
       options.logger.warn({ error: closing }, 'the log did not close')
     })
+    engine?.spares.close()
+    engine?.runs.close()
     manifest?.close()
-    lock.release()
     throw error
+  }
+}
+
+function withSalvage(report: RecoveryReport, salvage: SalvageReport | undefined): RecoveryReport {
+  if (salvage === undefined) return report
+  return { ...report, quarantined: [...salvage.quarantined, ...report.quarantined], salvage }
+}
+
+/**
+ * Finds what is damaged and, but in a dry run, mends it: as opening with recovery: 'salvage' does.
+ * What is replaced is copied to the store's folder `quarantine` before.
+ * @throws {VarveError} ERR_LOCKED; ERR_NOT_FOUND; ERR_VERSION; ERR_IO, ERR_DISK_FULL
+ */
+export async function salvage(
+  path: string,
+  options: { readonly isDryRun?: boolean; readonly logger?: Logger } = {},
+  env: Env = systemEnv,
+): Promise<SalvageReport> {
+  const { isDryRun = false, logger = silentLogger } = options
+  const paths = pathsOf(path)
+  const isThere = [`${paths.root}/CURRENT`, `${paths.root}/manifest`, paths.wal].some(
+    (each) => env.vfs.stat(each) !== undefined,
+  )
+  if (!isThere) throw noStore(path)
+  if (!isDryRun) {
+    const store = (await openStore(path, { recovery: 'salvage', logger }, env)) as Store
+    await store.close()
+    return store.recovery.salvage!
+  }
+  await loadKernels()
+  const lock = takeLock(env, paths)
+  try {
+    return await salvageStore(env, paths, logger, { isDryRun })
+  } finally {
+    lock.release()
   }
 }
 
@@ -161,74 +230,22 @@ function takeLock({ vfs }: Env, paths: Paths): VfsLock {
 
 function openManifest(env: Env, paths: Paths, { logger }: Options): Manifest {
   const manifestEnv = { vfs: env.vfs, logger }
+  const { manifestRotateBytes } = env.limits ?? {}
+  const rotation = manifestRotateBytes === undefined ? {} : { rotateBytes: manifestRotateBytes }
+  const store = (): { storeId: Uint8Array; createdAt: bigint } => ({
+    storeId: env.random.bytes(16),
+    createdAt: env.clock.now(),
+  })
   const manifest = manifestExists(env.vfs, paths.root)
-    ? Manifest.open(manifestEnv, paths.root)
-    : Manifest.create(manifestEnv, paths.root, {
-        storeId: env.random.bytes(16),
-        createdAt: env.clock.now(),
-      })
+    ? Manifest.open(manifestEnv, paths.root, rotation)
+    : Manifest.create(manifestEnv, paths.root, store(), [], rotation)
   try {
-    prepareFolders(env, paths, manifest)
+    noteFiles(env, paths, manifest)
   } catch (error) {
     manifest.close()
     throw error
   }
   return manifest
-}
-
-function prepareFolders({ vfs }: Env, paths: Paths, manifest: Manifest): void {
-  for (const directory of [paths.wal, paths.segments, paths.packs]) {
-    vfs.makeDirectory(directory)
-    // A file that a crash left behind keeps its number: a new one of that number could not be created.
-    for (const name of vfs.list(directory)) {
-      const fileNumber = fileNumberOf(name.replace(/\.draft$/, ''))
-      if (fileNumber !== undefined) manifest.noteFileNumber(fileNumber)
-    }
-  }
-}
-
-interface Recovered {
-  readonly catalog: Catalog
-  readonly previous: PreviousLog | undefined
-  /** Salvage: what was passed over. */
-  readonly damage: readonly Damage[]
-  /** Numbers of the log files that were there. */
-  readonly logsBefore: readonly number[]
-  readonly report: RecoveryReport
-}
-
-function recover(env: Env, paths: Paths, options: Options, manifest: Manifest): Recovered {
-  const { logger, isSalvage } = options
-  const { state } = manifest
-  const catalog = new Catalog(state)
-  const replay = new Replay({ catalog, state, lsnEnd: undefined })
-  const read = readLogs(env, paths, state, replay, { upTo: 'all', isSalvage })
-  manifest.requireEdit(read.manifestEdit)
-  manifest.requireEdit(editOfUnnamedLogs(env, paths, state, logger))
-  const torn = read.last?.summary.torn
-  const { damage } = read
-  const quarantined: string[] = []
-  if (manifest.torn !== undefined) {
-    quarantined.push(quarantineBytes(env, paths, manifest.torn, logger))
-  }
-  for (const each of torn === undefined ? damage : [...damage, torn]) {
-    // Of what is not there at all only the name can be listed.
-    const isThere = each.bytes > 0
-    quarantined.push(isThere ? quarantineDamage(env, paths, each, logger) : each.file)
-  }
-  return {
-    catalog,
-    previous: damage.length > 0 ? undefined : previousOf(paths, read),
-    damage,
-    logsBefore: [...state.logs.values()].map(({ fileNumber }) => fileNumber),
-    report: {
-      replayedRows: replay.rows,
-      tornBytes: torn?.bytes ?? 0,
-      quarantined,
-      acknowledgementUnknown: read.last?.summary.acknowledgementUnknown ?? false,
-      elapsedMs: 0,
-    },
-  }
 }
 
 function engineOf(
@@ -238,6 +255,7 @@ function engineOf(
   manifest: Manifest,
   catalog: Catalog,
   log: LogWriter | undefined,
+  space: DiskSpace,
 ): Engine {
   return new Engine({
     env,
@@ -255,6 +273,7 @@ function engineOf(
         logger: options.logger,
       }),
     ),
+    space,
     log,
     epochFirstLsn: BigInt(manifest.state.epoch) * lsnEpochRows,
     headBytesMax: env.limits?.headBytesMax,
@@ -281,6 +300,7 @@ function openLog(
   options: Options,
   manifest: Manifest,
   previous: PreviousLog | undefined,
+  space: DiskSpace,
 ): LogWriter | undefined {
   const epoch = manifest.state.epoch + 1
   if (options.durability === 'memory') {
@@ -315,11 +335,13 @@ function openLog(
       },
       onNewFile,
       manifestEdit: () => manifest.state.editNumber,
+      space,
       ...(previous === undefined ? {} : { previous }),
       ...(options.groupDelayMs === undefined ? {} : { groupDelayMs: options.groupDelayMs }),
       ...(env.limits?.logRotateBytes === undefined
         ? {}
         : { rotateBytes: env.limits.logRotateBytes }),
+      ...(env.limits?.logZeroBytes === undefined ? {} : { zeroBytes: env.limits.logZeroBytes }),
     },
   )
 }

@@ -1,7 +1,7 @@
 // Where things lie in a store's folder. Symbols never become names here; numbers do.
 //
 //   LOCK  CURRENT  manifest/  wal/000000000042.wal  segments/000000000007.segment  packs/000000000008.pack
-//   quarantine/  index/000000000123.index  readers/4711-0123456789ab.lease
+//   reserve  quarantine/  index/000000000123.index  readers/4711-0123456789ab.lease
 import { logFileName } from '#wal'
 import type { FileKind } from '#manifest'
 
@@ -14,6 +14,8 @@ export interface Paths {
   readonly segments: string
   readonly packs: string
   readonly quarantine: string
+  /** Bytes to be given up when the disk is full; see reserve.ts. */
+  readonly reserve: string
   /** Of the sparse indexes, one a manifest generation. */
   readonly index: string
   /** Of the leases of readers in other processes. */
@@ -31,6 +33,7 @@ export function pathsOf(root: string): Paths {
     segments: at('segments'),
     packs: at('packs'),
     quarantine: at('quarantine'),
+    reserve: at('reserve'),
     index: at('index'),
     readers: at('readers'),
     log: (fileNumber) => at(`wal/${logFileName(fileNumber)}`),

@@ -40,7 +40,8 @@ export function publishFiles(env: Env, paths: Paths, drafts: readonly DraftFile[
   return { changes, bytes: drafts.reduce((sum, { finished }) => sum + finished.bytes, 0) }
 }
 
-function changesOf(finished: FinishedFile): Change[] {
+/** fileAdded and runAdded of a file that is whole. */
+export function changesOf(finished: FinishedFile): Change[] {
   const { fileKind, fileNumber, bytes, fileHash, directoryHash: footerHash, runs } = finished
   const changes: Change[] = [
     { type: 'fileAdded', file: { fileNumber, fileKind, bytes, fileHash, footerHash } },

@@ -169,7 +169,10 @@ export class ReaderStore {
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const release = this.pin(this.view())
     try {
-      const report = await verifyStore(this.#env, this.#paths, this.#manifest, options)
+      const report = await verifyStore(this.#env, this.#paths, this.#manifest, options, {
+        manifest: this.#manifest.path,
+        log: this.#loaded.from,
+      })
       const { vfs } = this.#env
       for (const { file } of report.damage) {
         const isGone = vfs.stat(file) === undefined && isGivenUp(vfs, this.#paths, file)

@@ -4,8 +4,8 @@ import { VarveError } from '#base'
 import type { Logger } from '#base'
 import type { LogState, ManifestState } from '#manifest'
 import type { VfsFile } from '#vfs'
-import { readLog } from '#wal'
-import type { Damage, LogEntry, LogPlace, LogSummary, PreviousLog } from '#wal'
+import { readLog, readLogInSteps } from '#wal'
+import type { Damage, LogEntry, LogPlace, LogReading, PreviousLog, LogSummary } from '#wal'
 import type { Env } from './env.ts'
 import { fileNumberOf } from './paths.ts'
 import type { Paths } from './paths.ts'
@@ -27,14 +27,26 @@ export interface LogsRead {
   readonly damage: readonly Damage[]
 }
 
+/** Reading under way: it stands still after every group, whose bytes are told. */
+export type LogsReading = Generator<number, LogsRead, void>
+
 /** @throws {VarveError} ERR_CORRUPT {file, offset}; ERR_VERSION, ERR_IO */
-export function readLogs(
+export function readLogs(...words: Parameters<typeof readLogsInSteps>): LogsRead {
+  const reading = readLogsInSteps(...words)
+  for (;;) {
+    const next = reading.next()
+    if (next.done === true) return next.value
+  }
+}
+
+/** The same in steps. */
+export function* readLogsInSteps(
   { vfs }: Env,
   paths: Paths,
   state: ManifestState,
   replay: Pick<Replay, 'take'>,
   options: ReadLogsOptions,
-): LogsRead {
+): LogsReading {
   const { from } = options
   const logs = [...state.logs.values()]
     .filter(({ fileNumber }) => from === undefined || fileNumber >= from.fileNumber)
@@ -49,8 +61,9 @@ export function readLogs(
       damage.push(noted(path, 'a log file is missing'))
       continue
     }
-    const summary = readOne(path, () =>
-      readLog(
+    const summary = yield* readOne(
+      path,
+      readLogInSteps(
         vfs,
         path,
         {
@@ -125,9 +138,9 @@ function take(
   }
 }
 
-function readOne(path: string, read: () => LogSummary): LogSummary {
+function* readOne(path: string, reading: LogReading): LogReading {
   try {
-    return read()
+    return yield* reading
   } catch (cause) {
     if (!(cause instanceof VarveError) || cause.code !== 'ERR_NOT_FOUND') throw cause
     throw new VarveError('ERR_CORRUPT', 'a log file is missing', { file: path }, { cause })

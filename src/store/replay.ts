@@ -20,6 +20,10 @@ export class Replay {
   readonly #options: ReplayOptions
   #epoch = -1n
   rows = 0
+  /** Of the rows taken, as the log has them. */
+  bytes = 0
+  /** After the last entry seen. */
+  lsnEnd = 0n
 
   constructor(options: ReplayOptions) {
     this.#options = options
@@ -43,13 +47,15 @@ export class Replay {
     }
     this.#noteEpoch(entry.lsnFirst)
     const sealedLsn = state.series.get(runtime.id)?.sealedLsn ?? 0n
-    const lsnLast = entry.lsnFirst + BigInt(entry.rowCount) - 1n
+    this.lsnEnd = entry.lsnFirst + BigInt(entry.rowCount)
+    const lsnLast = this.lsnEnd - 1n
     // What producers said along with sealed rows the manifest knows; after a restore it may have been taken back.
     if (lsnLast <= sealedLsn) return
     noteProducer(runtime, rows, lsnLast)
     assert(entry.lsnFirst > sealedLsn, 'replay: a seal takes whole appends')
     this.#fill(runtime, rows, entry)
     this.rows += entry.rowCount
+    this.bytes += entry.bytes.length
   }
 
   /** A chunk holds rows of one epoch. */

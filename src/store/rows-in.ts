@@ -63,6 +63,9 @@ export interface AppendedPart {
   readonly end: number
 }
 
+/** Without a log: what a row counts for, about. */
+export const memoryRowBytes = 32
+
 /** Where rows get their lsns: the log, or, without one, a counter. */
 export interface LsnSource {
   readonly log: LogWriter | undefined
@@ -191,7 +194,7 @@ function stage(
   const rows = parts.reduce((sum, { rowCount }) => sum + rowCount, 0)
   if (log === undefined) {
     const lsnFirst = rows === 0 ? 0n : takeLsns(rows)
-    return { rows, lsnFirst, lsnEnd: lsnFirst + BigInt(rows), bytes: rows * 32 }
+    return { rows, lsnFirst, lsnEnd: lsnFirst + BigInt(rows), bytes: rows * memoryRowBytes }
   }
   if (rows === 0) return { rows, lsnFirst: log.lsnEnd, lsnEnd: log.lsnEnd, bytes: 0 }
   log.beginAtomic()

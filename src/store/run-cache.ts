@@ -142,6 +142,10 @@ export class LazyRun implements RowSource<ColumnSpec> {
     return this.#open().lowerBound(time)
   }
 
+  lacks({ id }: ColumnSpec): boolean {
+    return !this.#open().has(id)
+  }
+
   read(
     specs: readonly ColumnSpec[],
     from: number,

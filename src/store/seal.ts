@@ -1,6 +1,8 @@
 // Seal: the rows of the head into segments and packs, then the log files that nobody needs any more.
-import type { Change } from '#manifest'
+import type { Change, ManifestState } from '#manifest'
+import type { Catalog } from './catalog.ts'
 import type { Engine, ProducerAdvanced } from './engine.ts'
+import type { PublishedFiles } from './publish.ts'
 import { planSeal } from './seal-plan.ts'
 import type { FrozenSeries } from './seal-plan.ts'
 import { lastRowAfter } from './last-row.ts'
@@ -17,13 +19,40 @@ export interface Frozen {
 }
 
 export function freezeHead(engine: Engine): Frozen {
+  const series = freezeSeries(engine.catalog)
+  return { series, lsnEnd: engine.lsnEnd, producers: engine.producerChanges() }
+}
+
+/** The rows of every series. Those to come go to chunks of their own. */
+export function freezeSeries(catalog: Catalog): FrozenSeries[] {
   const series: FrozenSeries[] = []
-  for (const runtime of engine.catalog.all()) {
+  for (const runtime of catalog.all()) {
     if (runtime.head.rowCount === 0) continue
     const chunks = runtime.head.freeze()
     if (chunks.length > 0) series.push({ runtime, chunks })
   }
-  return { series, lsnEnd: engine.lsnEnd, producers: engine.producerChanges() }
+  return series
+}
+
+/** What an edit says of rows that stand in runs now. */
+export function sealedChanges(
+  state: ManifestState,
+  series: readonly FrozenSeries[],
+  written: PublishedFiles,
+): Change[] {
+  const changes: Change[] = [...written.changes]
+  for (const { runtime, chunks } of series) {
+    const sealedLsn = chunks.at(-1)!.lsnLast
+    changes.push({ type: 'seriesSealed', seriesId: runtime.id, sealedLsn })
+    changes.push(...lastRowAfter(state, runtime, chunks))
+  }
+  const { segmentBytesWritten, segmentBytesFirstSealed } = state.counters
+  changes.push({
+    type: 'bytesCounted',
+    segmentBytesWritten: segmentBytesWritten + written.bytes,
+    segmentBytesFirstSealed: segmentBytesFirstSealed + written.bytes,
+  })
+  return changes
 }
 
 /** Chunks that a seal before this one took are gone from the head. */
@@ -42,29 +71,25 @@ export function* flushed({ log }: Engine): Work<void> {
   if (log !== undefined) yield { step: 'flush', log }
 }
 
-/** Writes the frozen rows and makes them part of the manifest. Readers see no moment between. */
+/** Writes the frozen rows and makes them part of the manifest. Readers see no moment between.
+ *  @throws {VarveError} ERR_DISK_FULL and others: the rows stay where they were */
 export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
-  yield* flushed(engine)
   const series = stillThere(frozen)
+  // Without a log, and at close, there is no other place for the rows: then it is tried.
+  if (series.length > 0 && engine.log !== undefined && engine.state === 'open') {
+    engine.space.require('seal')
+  }
   if (series.length === 0) {
+    yield* flushed(engine)
     dropLogs(engine, frozen)
     return
   }
-  const written = yield* writeRuns(engine, series.map(planSeal))
-  const changes: Change[] = [...written.changes]
-  for (const { runtime, chunks } of series) {
-    const sealedLsn = chunks.at(-1)!.lsnLast
-    changes.push({ type: 'seriesSealed', seriesId: runtime.id, sealedLsn })
-    changes.push(...lastRowAfter(engine.manifest.state, runtime, chunks))
-  }
+  // The log's own syncs go on beside the writing.
+  const written = yield* writeRuns(engine, series.map(planSeal), flushed(engine))
   const producers = engine.newsOf(frozen.producers)
-  const { counters } = engine.manifest.state
-  changes.push(...producers, {
-    type: 'bytesCounted',
-    segmentBytesWritten: counters.segmentBytesWritten + written.bytes,
-    segmentBytesFirstSealed: counters.segmentBytesFirstSealed + written.bytes,
-  })
-  engine.commit(changes)
+  const changes = sealedChanges(engine.manifest.state, series, written)
+  engine.commit([...changes, ...producers])
+  engine.space.grew(written.bytes)
   engine.toldProducers(producers)
   for (const { runtime, chunks } of series) {
     runtime.head.drop(chunks)

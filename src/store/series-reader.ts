@@ -39,6 +39,17 @@ interface SpecsCache {
   readonly specs: readonly ColumnSpec[]
 }
 
+/** All handles of one kind share their specs: there may be thousands of them, and some live for one call. */
+const specsOfKinds = new WeakMap<RowRules, WeakMap<Kind, readonly ColumnSpec[]>>()
+
+function sharedSpecs(kind: Kind, rules: RowRules): readonly ColumnSpec[] {
+  let byKind = specsOfKinds.get(rules)
+  if (byKind === undefined) specsOfKinds.set(rules, (byKind = new WeakMap()))
+  let specs = byKind.get(kind)
+  if (specs === undefined) byKind.set(kind, (specs = handleSpecs(kind, rules.specs)))
+  return specs
+}
+
 interface Prepared {
   readonly view: View
   readonly sources: SeriesSources | undefined
@@ -64,7 +75,7 @@ export class SeriesReader {
   /** Columns of the handle's kind as specs of the stored kind. */
   protected specsFor(rules: RowRules): readonly ColumnSpec[] {
     if (this.#cache?.rules !== rules) {
-      this.#cache = { rules, specs: handleSpecs(this.kind, rules.specs) }
+      this.#cache = { rules, specs: sharedSpecs(this.kind, rules) }
     }
     return this.#cache.specs
   }

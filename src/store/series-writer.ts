@@ -6,6 +6,8 @@ import type { SeriesRuntime } from './catalog.ts'
 import type { Ack, AppendOptions } from './contract.ts'
 import type { Engine } from './engine.ts'
 import { latestBatch, latestRow } from './latest.ts'
+import { oneRowOf, wayOf } from './one-row.ts'
+import type { OneRow } from './one-row.ts'
 import type { AppendHandle, AppendRequest } from './rows-in.ts'
 import { SeriesReader } from './series-reader.ts'
 
@@ -13,6 +15,7 @@ export class SeriesWriter extends SeriesReader implements AppendHandle {
   readonly columnNames: ReadonlySet<string>
   readonly #engine: Engine
   #runtime: SeriesRuntime | undefined
+  #way: OneRow | undefined
 
   constructor(engine: Engine, kind: Kind, key: SeriesKey) {
     super(engine, kind, key)
@@ -29,6 +32,21 @@ export class SeriesWriter extends SeriesReader implements AppendHandle {
   }
 
   append(rows: unknown, options?: AppendOptions): Ack {
+    const row = options === undefined ? oneRowOf(rows) : undefined
+    return (row && this.#appendOne(row)) ?? this.#appendAny(rows, options)
+  }
+
+  #appendOne(row: Record<string, unknown>): Ack | undefined {
+    const engine = this.#engine
+    engine.makeRoom()
+    const runtime = (this.#runtime ??= engine.catalog.get(this.key))
+    if (runtime === undefined || !runtime.isTold) return undefined
+    const { rules } = runtime.head
+    if (this.#way?.rules !== rules) this.#way = wayOf(rules, this.specsFor(rules))
+    return engine.appendOne(runtime, this.#way, row)
+  }
+
+  #appendAny(rows: unknown, options: AppendOptions | undefined): Ack {
     return this.#engine.append([{ handle: this, rows, producer: options?.producer }])
   }
 

@@ -70,6 +70,7 @@ export function checkFree(engine: Engine, name: string): void {
 /** Pins what is frozen, made durable first. */
 export function* takeSnapshot(engine: Engine, name: string, frozen: Frozen): Work<SnapshotInfo> {
   checkFree(engine, name)
+  engine.space.require('snapshot')
   yield* flushed(engine)
   if (engine.log === undefined) yield* sealFrozen(engine, frozen)
   const { lsnEnd } = frozen
@@ -79,7 +80,9 @@ export function* takeSnapshot(engine: Engine, name: string, frozen: Frozen): Wor
   const catalog = new Catalog(state)
   for (const runtime of engine.catalog.all()) {
     const copy = catalog.byId(runtime.id)!
-    copy.head.adopt(runtime.head.chunks.filter((chunk) => chunk.lsnLast < lsnEnd))
+    // An empty chunk is for rows to come, where a refused append left it: they must not get in.
+    const chunks = runtime.head.chunks.filter((chunk) => chunk.rowCount > 0)
+    copy.head.adopt(chunks.filter((chunk) => chunk.lsnLast < lsnEnd))
   }
   const view: View = { catalog, state, runs: engine.runs }
   const release = engine.pins.pin(state)

@@ -1,17 +1,28 @@
 // verify(): every byte of every file that the store names is read and checked; nothing is changed.
 import { VarveError } from '#base'
-import type { Manifest, ManifestState } from '#manifest'
+import { Manifest } from '#manifest'
+import type { ManifestState } from '#manifest'
 import { readDirectory, verifySegment } from '#segment'
 import { readLog } from '#wal'
+import type { LogPlace } from '#wal'
 import type { Progress, VerifyReport } from './contract.ts'
 import type { Env } from './env.ts'
 import type { Paths } from './paths.ts'
+import { checkIndex, newestIndex } from './verify-index.ts'
 
 type Damage = VerifyReport['damage'][number]
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
+}
+
+/** How far the handle that is asked knows its files to be whole. */
+export interface KnownWhole {
+  /** The manifest file in use. */
+  readonly manifest: string
+  /** The log file that is written; undefined where there is none. */
+  readonly log: { readonly fileNumber: number; readonly place: LogPlace } | undefined
 }
 
 interface FileToCheck {
@@ -22,13 +33,13 @@ interface FileToCheck {
 
 function damageOf(file: string, error: unknown): Damage {
   if (!(error instanceof VarveError)) throw error
-  const offset = error.details['offset']
+  const offset = error.details['offset'] ?? error.details['at']
   const place = offset === undefined ? '' : ` (offset ${String(offset)})`
   return { file, message: `${error.message}${place}` }
 }
 
 /** All states that somebody may read: the newest and those of snapshots. */
-function statesOf(manifest: Manifest): ManifestState[] {
+function statesOf(manifest: Pick<Manifest, 'state' | 'snapshots'>): ManifestState[] {
   return [manifest.state, ...[...manifest.snapshots.values()].map(({ state }) => state)]
 }
 
@@ -67,22 +78,55 @@ function dataFiles(env: Env, paths: Paths, states: readonly ManifestState[]): Fi
   return [...files.values()]
 }
 
-function logFiles(env: Env, paths: Paths, states: readonly ManifestState[]): FileToCheck[] {
+/** CURRENT and the file it names, read anew: they may have been damaged since they were opened. */
+function manifestFiles(
+  env: Env,
+  { root }: Paths,
+  { editNumber }: ManifestState,
+  path: string,
+): FileToCheck[] {
+  const bytes = env.vfs.stat(path)?.bytes ?? 0
+  const check = (onBytes: (count: number) => void): Damage[] => {
+    onBytes(bytes)
+    try {
+      const options = { readOnly: true, editAtLeast: editNumber }
+      const found = Manifest.open({ vfs: env.vfs }, root, options)
+      found.close()
+      const { state, torn } = found
+      // While a store is open an edit may just be written; one that was closed ends with its mark.
+      if (torn === undefined || state.cleanCloseLsn === undefined) return []
+      const message = `no edit and no mark behind the last edit (offset ${torn.offset})`
+      return [{ file: torn.file, message }]
+    } catch (error) {
+      const file = error instanceof VarveError ? error.details['file'] : undefined
+      return [damageOf(typeof file === 'string' ? file : path, error)]
+    }
+  }
+  return [{ path, bytes, check }]
+}
+
+function logFiles(
+  env: Env,
+  paths: Paths,
+  states: readonly ManifestState[],
+  known: KnownWhole['log'],
+): FileToCheck[] {
   const files = new Map<number, FileToCheck>()
   for (const { logs, storeId } of states) {
     for (const { fileNumber, end } of logs.values()) {
       if (files.has(fileNumber)) continue
       const path = paths.log(fileNumber)
       const bytes = env.vfs.stat(path)?.bytes ?? 0
+      const place =
+        end === undefined
+          ? known?.fileNumber === fileNumber && known.place
+          : { offset: end.endOffset, lsnEnd: end.lsnEnd, hash: end.lastHash }
       const check = (onBytes: (count: number) => void): Damage[] => {
         onBytes(bytes)
         try {
-          const ending =
-            end === undefined
-              ? {}
-              : { end: { offset: end.endOffset, lsnEnd: end.lsnEnd, hash: end.lastHash } }
+          const ending = place === undefined || place === false ? {} : { end: place }
           const { torn } = readLog(env.vfs, path, { fileNumber, storeId, ...ending }, () => {})
-          // The end of the log that is being written may lie behind what was synced.
+          // The end of a log that nobody knows the end of may lie behind what was synced.
           return torn === undefined || end === undefined
             ? []
             : [{ file: path, message: `torn at offset ${torn.offset}: ${torn.reason}` }]
@@ -96,15 +140,33 @@ function logFiles(env: Env, paths: Paths, states: readonly ManifestState[]): Fil
   return [...files.values()]
 }
 
-/** @throws the signal's reason */
+function indexFiles(env: Env, paths: Paths, states: readonly ManifestState[]): FileToCheck[] {
+  const index = newestIndex(env, paths)
+  if (index === undefined) return []
+  const { path, bytes } = index
+  const check = (onBytes: (bytes: number) => void): Damage[] => {
+    onBytes(bytes)
+    return checkIndex(env, paths, index, states).map((message) => ({ file: path, message }))
+  }
+  return [{ path, bytes, check }]
+}
+
+/** `known`: of the handle that is asked; where there is none, the manifest itself is not looked at.
+ *  @throws the signal's reason */
 export async function verifyStore(
   env: Env,
   paths: Paths,
-  manifest: Manifest,
+  manifest: Pick<Manifest, 'state' | 'snapshots'>,
   options: VerifyOptions,
+  known?: KnownWhole,
 ): Promise<VerifyReport> {
   const states = statesOf(manifest)
-  const files = [...dataFiles(env, paths, states), ...logFiles(env, paths, states)]
+  const files = [
+    ...(known === undefined ? [] : manifestFiles(env, paths, manifest.state, known.manifest)),
+    ...dataFiles(env, paths, states),
+    ...logFiles(env, paths, states, known?.log),
+    ...indexFiles(env, paths, states),
+  ]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
   const damage: Damage[] = []
   let done = 0

@@ -10,6 +10,8 @@ export type Step =
   /** Every row appended so far is made durable. */
   | { readonly step: 'flush'; readonly log: LogWriter }
   | { readonly step: 'turn' }
+  /** Another thread is done. Only for work that is never finished at once. */
+  | { readonly step: 'wait'; readonly until: Promise<unknown> }
 
 export type Work<Result> = Generator<Step, Result, void>
 
@@ -30,24 +32,23 @@ export class Job<Result> {
   }
 
   #next(): void {
-    try {
-      const next = this.#work.next()
-      this.#pending = next.done === true ? undefined : next.value
-      if (next.done === true) this.#end = { result: next.value }
-    } catch (error) {
-      this.#pending = undefined
-      this.#end = { error }
-    }
+    this.#step(() => this.#work.next())
   }
 
+  /** The work is told of what failed: it ends with it, or goes on otherwise. */
   #fail(error: unknown): void {
-    try {
-      this.#work.throw(error)
-      this.#end = { error: new Error('work went on after a failure', { cause: error }) }
-    } catch (thrown) {
-      this.#end = { error: thrown }
-    }
+    this.#step(() => this.#work.throw(error))
+  }
+
+  #step(take: () => IteratorResult<Step, Result>): void {
     this.#pending = undefined
+    try {
+      const next = take()
+      if (next.done === true) this.#end = { result: next.value }
+      else this.#pending = next.value
+    } catch (error) {
+      this.#end = { error }
+    }
   }
 
   #result(): Result {
@@ -58,19 +59,21 @@ export class Job<Result> {
 
   /** Works in turns. */
   async run(): Promise<Result> {
-    while (!this.isDone) {
-      this.#next()
-      const step = this.#pending
-      if (step === undefined) break
+    if (this.#pending === undefined) this.#next()
+    for (let step = this.#pending; step !== undefined; step = this.#pending) {
       try {
         if (step.step === 'sync') await step.file.datasync()
         else if (step.step === 'flush') await step.log.flush()
+        else if (step.step === 'wait') await step.until
         else await new Promise<void>((resume) => this.#scheduler.soon(resume))
       } catch (error) {
         // Finished by another meanwhile: the end stands, but whoever waits here must hear of the failure.
         if (this.#pending !== step) throw error
         this.#fail(error)
+        continue
       }
+      // Finished by another meanwhile, or waiting at the same step still.
+      if (this.#pending === step) this.#next()
     }
     return this.#result()
   }
@@ -79,15 +82,17 @@ export class Job<Result> {
    *  @throws {VarveError} what the work throws; what the log throws where it cannot be written: the work then waits
    *  on. */
   finishNow(): Result {
-    while (!this.isDone) {
-      const step = this.#pending
-      if (step?.step === 'flush') step.log.flushNow()
+    if (this.#pending === undefined && !this.isDone) this.#next()
+    for (let step = this.#pending; step !== undefined; step = this.#pending) {
+      assert(step.step !== 'wait', 'job: what waits for another thread is not finished at once')
+      if (step.step === 'flush') step.log.flushNow()
       try {
-        if (step?.step === 'sync') step.file.datasyncSync()
-        this.#next()
+        if (step.step === 'sync') step.file.datasyncSync()
       } catch (error) {
         this.#fail(error)
+        continue
       }
+      this.#next()
     }
     return this.#result()
   }

@@ -4,7 +4,16 @@
 import { VarveError, assert } from '#base'
 import type { Logger } from '#base'
 import type { ManifestState, RunEntry, SeriesState } from '#manifest'
-import { IndexWriter, bodyOfFooter, bodyShape, findRun, isAtPlace, runEntryBytes } from '#segment'
+import {
+  IndexWriter,
+  bodyOfFooter,
+  bodyShape,
+  emptyBody,
+  findRun,
+  isAtPlace,
+  isEmptyBody,
+  runEntryBytes,
+} from '#segment'
 import type { IndexHeader, IndexPart, IndexedRun, RunBody, SparseIndex } from '#segment'
 import { draftPathOf } from '#vfs'
 import type { Vfs, VfsFile } from '#vfs'
@@ -67,11 +76,14 @@ export function* writeIndex(
     const { storeId, editNumber: manifestEdit, nextFileNumber: fileNumberEnd } = state
     const writer = new IndexWriter(file, { storeId, manifestEdit, fileNumberEnd })
     let turnBytes = writer.bytes
+    let turnSeries = 0
     for (const series of state.series.values()) {
       addSeries(writer, series, runIndex.index, footers)
+      turnSeries += 1
       // Copied bytes are cheap, footers are not.
-      if (writer.bytes - turnBytes < 1 << 20 && footers.reads < 256) continue
+      if (writer.bytes - turnBytes < 1 << 20 && footers.reads < 256 && turnSeries < 2048) continue
       turnBytes = writer.bytes
+      turnSeries = 0
       footers.reads = 0
       yield { step: 'turn' }
     }
@@ -186,6 +198,7 @@ class FooterReader {
 
   /** undefined where the footer cannot be read: its readers are told when they ask for rows. */
   body(run: RunEntry): RunBody | undefined {
+    if (isEmptyBody(run)) return emptyBody
     this.reads += 1
     try {
       const path = this.#context.paths.data(this.fileKind(run), run.fileNumber)

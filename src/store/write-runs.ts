@@ -1,8 +1,8 @@
 // Rows of sources into runs of new files of the store, named by the manifest's numbers: what seal
 // and restore do. Files are drafts until all of them are synced; then they get their names; the
 // caller's manifest edit makes them part of the store.
-import { groupSeries, writeFiles } from '#compact'
-import type { FilePlan, SeriesPlan } from '#compact'
+import { groupSeries, removeDraft, writeFiles } from '#compact'
+import type { DraftFile, FilePlan, SeriesPlan } from '#compact'
 import { draftPathOf } from '#vfs'
 import type { Env } from './env.ts'
 import type { Paths } from './paths.ts'
@@ -17,19 +17,35 @@ export interface WriterContext {
   allocateFileNumber(): number
 }
 
-/** Writes and publishes the files: large series one each, small ones together. Nothing is left
- *  where it fails. */
+/** Writes and publishes the files: large series one each, small ones together. `awaited` is done
+ *  when the drafts are written, before they get their names. Nothing is left where it fails. */
 export function* writeRuns(
   context: WriterContext,
   series: readonly SeriesPlan[],
+  awaited?: Work<void>,
 ): Work<PublishedFiles> {
   const { env, paths, storeId } = context
-  const plans = groupSeries(series).map((group): FilePlan => {
+  const plans = planFiles(context, series)
+  const drafts = yield* writeFiles({ vfs: env.vfs, storeId }, plans, () => {})
+  if (awaited !== undefined) yield* orRemoved(env, drafts, awaited)
+  return publishFiles(env, paths, drafts)
+}
+
+/** Which files they go to: large series one each, small ones together. */
+export function planFiles(context: WriterContext, series: readonly SeriesPlan[]): FilePlan[] {
+  return groupSeries(series).map((group): FilePlan => {
     const { fileKind } = group
     const fileNumber = context.allocateFileNumber()
-    const draft = draftPathOf(paths.data(fileKind, fileNumber))
+    const draft = draftPathOf(context.paths.data(fileKind, fileNumber))
     return { output: { fileKind, fileNumber, draft }, series: group.series }
   })
-  const drafts = yield* writeFiles({ vfs: env.vfs, storeId }, plans, () => {})
-  return publishFiles(env, paths, drafts)
+}
+
+function* orRemoved({ vfs }: Env, drafts: readonly DraftFile[], awaited: Work<void>): Work<void> {
+  try {
+    yield* awaited
+  } catch (error) {
+    for (const { output } of drafts) removeDraft(vfs, output)
+    throw error
+  }
 }

@@ -1,6 +1,7 @@
 // The store that open() returns for writing: the contract's face of the engine, and the queue of its long work.
 import { VarveError, limits } from '#base'
-import { compactorBySize, compactorInTurns, compactorOnThread } from '#compact'
+import type { Logger } from '#base'
+import { compactorBySize, compactorInTurns, compactorOnThreadOr } from '#compact'
 import type { Compactor } from '#compact'
 import type { Change } from '#manifest'
 import type { Kind } from '#schema'
@@ -40,10 +41,11 @@ import { isIndexDue, writeIndex } from './write-index.ts'
 import type { Work } from './work.ts'
 
 /** Threads see the real file system and no other. */
-function compactorOf({ vfs, scheduler, compactor }: Env): Compactor {
+function compactorOf({ vfs, scheduler, compactor }: Env, logger: Logger): Compactor {
   if (compactor !== undefined) return compactor
   const inTurns = compactorInTurns(vfs, scheduler)
-  return vfs === diskVfs ? compactorBySize(inTurns, compactorOnThread()) : inTurns
+  if (vfs !== diskVfs) return inTurns
+  return compactorBySize(inTurns, compactorOnThreadOr(inTurns, logger))
 }
 
 export class WriterStore {
@@ -67,13 +69,14 @@ export class WriterStore {
     this.#lock = lock
     this.recovery = recovery
     this.path = engine.paths.root
-    this.#compactions = new Compactions(engine, compactorOf(engine.env))
+    this.#compactions = new Compactions(engine, compactorOf(engine.env, engine.logger))
     engine.onFull = (mustBlock) => (mustBlock ? this.#sealNow() : this.#sealSoon())
   }
 
   get state(): 'open' | 'failed' | 'closed' {
-    if (this.#engine.state !== 'open') return 'closed'
-    return this.#engine.log?.state === 'poisoned' ? 'failed' : 'open'
+    const { state, log, space } = this.#engine
+    if (state !== 'open') return 'closed'
+    return log?.state === 'poisoned' || space.isFull ? 'failed' : 'open'
   }
 
   get durableLsn(): bigint {
@@ -118,13 +121,16 @@ export class WriterStore {
   }
 
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { env, paths, manifest, pins } = this.#engine
+    const { env, paths, manifest, pins, log } = this.#engine
     this.#engine.checkOpen()
     return this.#enqueue(async () => {
       // A compaction may publish meanwhile; what it replaced is looked at all the same.
       const release = pins.pin(manifest.state)
       try {
-        return await verifyStore(env, paths, manifest, options)
+        return await verifyStore(env, paths, manifest, options, {
+          manifest: manifest.path,
+          log: log && { fileNumber: log.fileNumber, place: log.synced },
+        })
       } finally {
         release()
       }
@@ -228,6 +234,17 @@ export class WriterStore {
   /** Errors of the arguments become rejections, as callers of async functions expect. */
   async #checked<T>(action: () => Promise<T>): Promise<T> {
     this.#engine.checkOpen()
+    const { works } = this.#engine
+    if (works >= limits.worksMax) {
+      throw new VarveError(
+        'ERR_OVERLOADED',
+        'too much long work is waiting',
+        { works },
+        {
+          hint: 'Wait for what was asked for before asking for more.',
+        },
+      )
+    }
     return action()
   }
 
@@ -368,6 +385,9 @@ export class WriterStore {
     const engine = this.#engine
     engine.state = 'closed'
     engine.stopLooking()
+    engine.space.close()
+    engine.scrub?.stop()
+    engine.spares.close()
     try {
       await engine.log?.close()
     } finally {

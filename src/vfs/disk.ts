@@ -21,9 +21,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { VarveError } from '#base'
 import { errnoOf, fileError } from './error.ts'
 import { lockDisk } from './lock.ts'
 import type { FileStat, OpenMode, Vfs, VfsFile } from './port.ts'
+import { withRelief } from './relief.ts'
 
 const openFlags: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'wx+' }
 /** One read or write call takes at most this; the system's own limit is just below 2^31. */
@@ -130,8 +132,11 @@ class DiskFile implements VfsFile {
 }
 
 function open(path: string, mode: OpenMode): VfsFile {
-  const descriptor = attempt('open', path, () => openSync(path, openFlags[mode], 0o600))
-  return new DiskFile(path, descriptor)
+  const openIt = (): number => openSync(path, openFlags[mode], 0o600)
+  return new DiskFile(
+    path,
+    withRelief(() => attempt('open', path, openIt)),
+  )
 }
 
 function stat(path: string): FileStat | undefined {
@@ -146,15 +151,31 @@ function stat(path: string): FileStat | undefined {
   }
 }
 
+/** As openSync; out of descriptors after relief: ERR_IO. */
+function openDirectory(path: string): number {
+  return withRelief(() => {
+    try {
+      return openSync(path, 'r')
+    } catch (cause) {
+      const errno = errnoOf(cause)
+      if (errno === 'EMFILE' || errno === 'ENFILE') {
+        throw fileError('syncDirectory', path, errno, cause)
+      }
+      throw cause
+    }
+  })
+}
+
 function syncDirectory(path: string): void {
   try {
-    const descriptor = openSync(path, 'r')
+    const descriptor = openDirectory(path)
     try {
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
     }
   } catch (cause) {
+    if (cause instanceof VarveError) throw cause
     const errno = errnoOf(cause)
     // Windows has no sync of directories: its file systems log names themselves.
     const isRefusal = errno === 'EPERM' || errno === 'EISDIR' || errno === 'EINVAL'

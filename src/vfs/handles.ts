@@ -3,8 +3,10 @@
 // acquire.
 import { assert, limits } from '#base'
 import type { Vfs, VfsFile } from './port.ts'
+import { addHolder, removeHolder } from './relief.ts'
+import type { Holder } from './relief.ts'
 
-export class FileCache {
+export class FileCache implements Holder {
   readonly #vfs: Vfs
   readonly #filesMax: number
   /** Least recently used first: a Map keeps the order of insertion. */
@@ -35,7 +37,15 @@ export class FileCache {
     while (this.#files.size >= this.#filesMax) this.#evictOldest()
     const file = this.#vfs.open(path, 'read')
     this.#files.set(path, file)
+    addHolder(this)
     return file
+  }
+
+  /** Descriptors are short: all of them are closed, and opened again when they are needed. */
+  letGo(): number {
+    const { size } = this.#files
+    this.closeAll()
+    return size
   }
 
   #evictOldest(): void {
@@ -49,6 +59,7 @@ export class FileCache {
   forget(path: string): void {
     const file = this.#files.get(path)
     this.#files.delete(path)
+    if (this.#files.size === 0) removeHolder(this)
     file?.close()
   }
 

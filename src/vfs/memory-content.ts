@@ -4,13 +4,14 @@
 //   device bytes --> change 1 --> change 2 --> ... --> change n == live bytes
 //                    \_________________ ________________/
 //                                      V
-//                 a power cut keeps any subset of these, writes torn at 512-byte sectors
+//                 a power cut gives each of these its fate: see memory-cut.ts
 //
 // After a failed sync the page cache calls its pages clean though they never reached the device:
 // the live bytes keep those changes, the device never gets them, and the next sync succeeds (seen
 // on ext4).
 
-export const sectorBytes = 512
+import { fillNoise } from './memory-cut.ts'
+import type { Cut, PendingEffect } from './memory-cut.ts'
 
 type Change =
   | {
@@ -21,20 +22,33 @@ type Change =
     }
   | { readonly serial: number; readonly kind: 'truncate'; readonly bytes: number }
 
-/** Bytes that grow; bytes past `length` are zero. */
+/** Bytes that grow; bytes past `length` are zero. Copies share the room until one of them writes. */
 class Bytes {
   #room = new Uint8Array(0)
+  #isShared = false
   length = 0
 
   get view(): Uint8Array {
     return this.#room.subarray(0, this.length)
   }
 
+  copy(): Bytes {
+    const copy = new Bytes()
+    copy.#room = this.#room
+    copy.length = this.length
+    copy.#isShared = this.#isShared = true
+    return copy
+  }
+
+  /** Room of its own up to `end`. */
   #reserve(end: number): void {
-    if (end <= this.#room.length) return
-    const grown = new Uint8Array(Math.max(end, this.#room.length * 2, 64))
+    if (end <= this.#room.length && !this.#isShared) return
+    const isLarger = end > this.#room.length
+    const bytes = isLarger ? Math.max(end, this.#room.length * 2, 64) : this.#room.length
+    const grown = new Uint8Array(bytes)
     grown.set(this.view)
     this.#room = grown
+    this.#isShared = false
   }
 
   write(bytes: Uint8Array, at: number): void {
@@ -45,6 +59,7 @@ class Bytes {
   }
 
   resize(length: number): void {
+    if (length === this.length) return
     this.#reserve(length)
     if (length < this.length) this.#room.fill(0, length, this.length)
     this.length = length
@@ -52,24 +67,24 @@ class Bytes {
 }
 
 export class Content {
-  readonly #live = new Bytes()
-  readonly #device = new Bytes()
+  #live = new Bytes()
+  #device = new Bytes()
   #changes: Change[] = []
   #serial = 0
 
   /** A content that is live and on the device alike. */
-  static of(bytes: Uint8Array): Content {
+  static #of(bytes: Bytes): Content {
     const content = new Content()
-    content.#live.write(bytes, 0)
-    content.#device.write(bytes, 0)
+    content.#live = bytes.copy()
+    content.#device = bytes
     return content
   }
 
   /** The same bytes, live and on the device, and the same changes between them. */
   clone(): Content {
-    const content = Content.of(this.#device.view)
-    content.#live.resize(0)
-    content.#live.write(this.#live.view, 0)
+    const content = new Content()
+    content.#live = this.#live.copy()
+    content.#device = this.#device.copy()
     content.#changes = [...this.#changes]
     content.#serial = this.#serial
     return content
@@ -116,14 +131,29 @@ export class Content {
     this.#takeChanges(serial)
   }
 
-  /** The device as a power cut may leave it; `random` gives numbers in [0, 1). */
-  deviceAfterCut(random: (() => number) | undefined): Uint8Array {
-    if (random === undefined || this.#changes.length === 0) return this.#device.view.slice()
-    const torn = new Bytes()
-    torn.write(this.#device.view, 0)
-    for (const change of this.#changes) applyTorn(torn, change, random)
-    return torn.view.slice()
+  /** What has not reached the device, oldest first. `file` and `name` tell whose changes they are. */
+  pending(file: number, name: string): PendingEffect[] {
+    return this.#changes.map((change) => effectOf(change, file, name))
   }
+
+  /** The file as a power cut leaves it; without one nothing that was not synced. */
+  afterCut(cut: Cut | undefined, file: number, name: string): Content {
+    const left = this.#device.copy()
+    if (cut !== undefined) {
+      for (const change of this.#changes) applyCut(left, change, cut, effectOf(change, file, name))
+    }
+    return Content.#of(left)
+  }
+}
+
+function effectOf(change: Change, file: number, name: string): PendingEffect {
+  const id = `${file}.${change.serial}`
+  if (change.kind === 'truncate') {
+    const { bytes } = change
+    return { id, kind: 'data', operation: 'truncate', name, from: bytes, to: bytes }
+  }
+  const { at, bytes } = change
+  return { id, kind: 'data', operation: 'write', name, from: at, to: at + bytes.length }
 }
 
 function apply(target: Bytes, change: Change): void {
@@ -131,29 +161,22 @@ function apply(target: Bytes, change: Change): void {
   else target.resize(change.bytes)
 }
 
-/** A quarter each: nothing of it, all of it, some sectors of it, only the growth of the file. */
-function applyTorn(target: Bytes, change: Change, random: () => number): void {
-  const fate = random()
-  if (fate < 0.25) return
-  if (fate < 0.5 || change.kind === 'truncate') {
+function applyCut(target: Bytes, change: Change, cut: Cut, effect: PendingEffect): void {
+  const fate = cut.fateOf(effect)
+  if (fate === 'lost') return
+  if (fate === 'kept' || change.kind === 'truncate') {
     apply(target, change)
     return
   }
   const { at, bytes } = change
-  const end = at + bytes.length
-  if (fate >= 0.75) {
-    // The size reached the device and the data did not: old sectors of others may show through.
-    const from = Math.max(at, target.length)
-    if (from >= end) return
-    const grown = new Uint8Array(end - from)
-    if (random() < 0.5) for (let i = 0; i < grown.length; i++) grown[i] = Math.floor(random() * 256)
-    target.write(grown, from)
+  if ('pieces' in fate) {
+    for (const [from, to] of fate.pieces) target.write(bytes.subarray(from - at, to - at), from)
     return
   }
-  let from = at
-  while (from < end) {
-    const to = Math.min(end, from - (from % sectorBytes) + sectorBytes)
-    if (random() < 0.5) target.write(bytes.subarray(from - at, to - at), from)
-    from = to
-  }
+  // The size reached the device and the data did not.
+  const from = Math.max(at, target.length)
+  if (from >= effect.to) return
+  const grown = new Uint8Array(effect.to - from)
+  fillNoise(grown, fate.grown)
+  target.write(grown, from)
 }

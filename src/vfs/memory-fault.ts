@@ -34,6 +34,8 @@ export interface FaultRule {
   readonly times?: 'once' | 'forever'
   /** Default 'ERR_IO'. */
   readonly code?: 'ERR_IO' | 'ERR_DISK_FULL'
+  /** What the system says. Default: EIO or ENOSPC, by `code`. */
+  readonly errno?: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE' | 'EROFS'
   /** The operation takes effect and fails all the same, as a lost answer does. Default false. */
   readonly isDone?: boolean
   /** write only: this many bytes are written before it fails. Default 0. */

@@ -8,13 +8,17 @@ import { systemScheduler } from '#base'
 import type { Scheduler } from '#base'
 import { fileError } from './error.ts'
 import { Content } from './memory-content.ts'
+import { randomCut } from './memory-cut.ts'
+import type { Cut, PendingEffect } from './memory-cut.ts'
 import { Faults } from './memory-fault.ts'
 import type { FaultRule, Operation, OperationName } from './memory-fault.ts'
 import { emptyDirectory, Journal } from './memory-tree.ts'
 import type { DirectoryNode, FileNode, Node } from './memory-tree.ts'
+import { withRelief } from './relief.ts'
 import type { FileStat, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './port.ts'
 
 export type { FaultRule, Operation, OperationName } from './memory-fault.ts'
+export type { Cut, Fate, PendingEffect } from './memory-cut.ts'
 
 export interface MemoryVfsOptions {
   /** Room for the bytes of all files; past it writes are ERR_DISK_FULL. Default: without bound. */
@@ -26,17 +30,20 @@ export interface MemoryVfsOptions {
 }
 
 export interface MemoryVfs extends Vfs {
-  /** A new twin as a machine would find it after a power cut now. Without `random` (numbers in [0,
-   *  1))
-   *  nothing unsynced survives, with it any part of it may. This twin goes on as if nothing was. */
-  crash(random?: () => number): MemoryVfs
+  /** A new twin as a machine would find it after a power cut now. Without `cut` nothing unsynced
+   *  survives; with random numbers in [0, 1) any part of it may; else each effect has the fate it is
+   *  given. This twin goes on as if nothing was. */
+  crash(cut?: (() => number) | Cut): MemoryVfs
   /** A new twin as the next process would find it after this one was killed: all that was written,
-   *  and what was not
-   *  synced is not synced still. */
+   *  and what was not synced is not synced still. */
   kill(): MemoryVfs
+  /** What has not reached the device: what a cut decides about. Names first, then data, each in
+   *  order. */
+  pendingEffects(): readonly PendingEffect[]
+  /** Shows each file, in order of paths, without an operation; `bytes` are valid during the call. */
+  look(visit: (path: string, bytes: Uint8Array) => void): void
   /** Calls `listener` before each operation takes effect: the moment to cut the power. Copies made
-   *  by
-   *  crash() and kill() have no listener. */
+   *  by crash() and kill() have no listener. */
   watch(listener: ((operation: Operation, index: number) => void) | undefined): void
   /** Orders a fault; the result takes the order back. */
   fail(rule: FaultRule): () => void
@@ -85,6 +92,7 @@ class Twin implements MemoryVfs {
   #isHolding = false
   #listener: ((operation: Operation, index: number) => void) | undefined
   #syncs: (() => void)[] = []
+  #inodes = 0
 
   constructor(options: MemoryVfsOptions) {
     this.#options = options
@@ -108,7 +116,7 @@ class Twin implements MemoryVfs {
   }
 
   faultError(rule: FaultRule, operation: OperationName, path: string): Error {
-    return fileError(operation, path, errnoOfCode[rule.code ?? 'ERR_IO'])
+    return fileError(operation, path, rule.errno ?? errnoOfCode[rule.code ?? 'ERR_IO'])
   }
 
   // Walks to the directory of `path`, in the live tree.
@@ -149,18 +157,26 @@ class Twin implements MemoryVfs {
   }
 
   open(path: string, mode: OpenMode): VfsFile {
+    return withRelief(() => this.#open(path, mode))
+  }
+
+  #open(path: string, mode: OpenMode): VfsFile {
     return this.run('open', path, () => {
       const { directory, name, node } = this.#place('open', path)
       if (mode === 'create') {
         if (node !== undefined) throw fileError('open', path, 'EEXIST')
-        const created: FileNode = { kind: 'file', content: new Content(), references: 1 }
-        this.#journal.record([{ directory, name, node: created }])
+        const created = this.#newFile()
+        this.#journal.record('open', [{ directory, name, node: created }])
         return this.#handle(path, created, true)
       }
       if (node === undefined) throw fileError('open', path, 'ENOENT')
       if (node.kind === 'directory') throw fileError('open', path, 'EISDIR')
       return this.#handle(path, node, mode === 'write')
     })
+  }
+
+  #newFile(): FileNode {
+    return { kind: 'file', inode: ++this.#inodes, content: new Content(), references: 1 }
   }
 
   #handle(path: string, node: FileNode, isWritable: boolean): VfsFile {
@@ -200,7 +216,7 @@ class Twin implements MemoryVfs {
         let next = directory.live.get(name)
         if (next === undefined) {
           next = emptyDirectory()
-          this.#journal.record([{ directory, name, node: next }])
+          this.#journal.record('makeDirectory', [{ directory, name, node: next }])
           this.#journal.sync(directory)
         }
         if (next.kind !== 'directory') throw fileError('makeDirectory', path, 'EEXIST')
@@ -224,7 +240,7 @@ class Twin implements MemoryVfs {
         throw fileError('rename', from, 'ENOTEMPTY')
       }
     }
-    this.#journal.record([
+    this.#journal.record('rename', [
       { directory: source.directory, name: source.name, node: undefined },
       { directory: target.directory, name: target.name, node },
     ])
@@ -240,7 +256,7 @@ class Twin implements MemoryVfs {
       const { directory, name, node } = this.#place('unlink', path)
       if (node === undefined) throw fileError('unlink', path, 'ENOENT')
       if (node.kind === 'directory') throw fileError('unlink', path, 'EISDIR')
-      this.#journal.record([{ directory, name, node: undefined }])
+      this.#journal.record('unlink', [{ directory, name, node: undefined }])
       this.release(node)
     })
   }
@@ -258,8 +274,8 @@ class Twin implements MemoryVfs {
       if (node !== undefined && this.#locks.has(node)) return { holder: { pid: process.pid } }
       const text = new TextEncoder().encode(`${process.pid}\n`)
       this.resize('lock', path, text.length - (node?.content.size ?? 0))
-      const file: FileNode = node ?? { kind: 'file', content: new Content(), references: 1 }
-      if (node === undefined) this.#journal.record([{ directory, name, node: file }])
+      const file = node ?? this.#newFile()
+      if (node === undefined) this.#journal.record('lock', [{ directory, name, node: file }])
       file.content.truncate(0)
       file.content.write(text, 0)
       file.references++
@@ -332,20 +348,51 @@ class Twin implements MemoryVfs {
     const twin = new Twin({ ...this.#options, capacityBytes: this.#capacityBytes })
     twin.#root = root
     twin.#journal = journal
+    twin.#inodes = this.#inodes
     twin.#usedBytes = countReferences(root)
     return twin
   }
 
-  crash(random?: () => number): MemoryVfs {
-    const namesOf = this.#journal.namesAfterCut(random)
-    const copyFile = (from: FileNode): FileNode => {
-      const content = Content.of(from.content.deviceAfterCut(random))
-      return { kind: 'file', content, references: 0 }
+  pendingEffects(): readonly PendingEffect[] {
+    const seen = new Set<Node>()
+    const effects: PendingEffect[] = []
+    const see = (name: string, node: Node): void => {
+      if (seen.has(node)) return
+      seen.add(node)
+      if (node.kind === 'file') {
+        effects.push(...node.content.pending(node.inode, name))
+        return
+      }
+      for (const [below, child] of [...node.device, ...node.live]) see(below, child)
+    }
+    see('', this.#root)
+    for (const node of this.#journal.named()) see('', node)
+    return [...this.#journal.pending(), ...effects]
+  }
+
+  look(visit: (path: string, bytes: Uint8Array) => void): void {
+    const lookInto = (directory: DirectoryNode, path: string): void => {
+      for (const name of [...directory.live.keys()].sort()) {
+        const node = directory.live.get(name)
+        if (node?.kind === 'file') visit(`${path}/${name}`, node.content.live)
+        else if (node !== undefined) lookInto(node, `${path}/${name}`)
+      }
+    }
+    lookInto(this.#root, '')
+  }
+
+  crash(given?: (() => number) | Cut): MemoryVfs {
+    const cut = typeof given === 'function' ? randomCut(given) : given
+    const namesOf = this.#journal.namesAfterCut(cut)
+    const copyFile = (from: FileNode, name: string): FileNode => {
+      const { inode } = from
+      const content = from.content.afterCut(cut, inode, name)
+      return { kind: 'file', inode, content, references: 0 }
     }
     const copyDirectory = (from: DirectoryNode): DirectoryNode => {
       const to = emptyDirectory()
       for (const [name, node] of namesOf(from)) {
-        const copied = node.kind === 'file' ? copyFile(node) : copyDirectory(node)
+        const copied = node.kind === 'file' ? copyFile(node, name) : copyDirectory(node)
         to.live.set(name, copied)
         to.device.set(name, copied)
       }
@@ -361,6 +408,7 @@ class Twin implements MemoryVfs {
       if (node.kind === 'directory') return copyDirectory(node)
       const copied = files.get(node) ?? {
         kind: 'file',
+        inode: node.inode,
         content: node.content.clone(),
         references: 0,
       }

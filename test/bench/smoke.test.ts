@@ -10,10 +10,12 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run as page } from '../../bench/codec/page.bench.ts'
 import { run as append } from '../../bench/store/append.bench.ts'
+import { run as latency } from '../../bench/store/latency.bench.ts'
 import { run as latest } from '../../bench/store/latest.bench.ts'
 import { run as log } from '../../bench/store/log.bench.ts'
 import { run as open } from '../../bench/store/open.bench.ts'
 import { run as range } from '../../bench/store/range.bench.ts'
+import { run as replay } from '../../bench/store/replay.bench.ts'
 import { run as seal } from '../../bench/store/seal.bench.ts'
 import type { BenchResult, Figure } from '../../bench/support/harness.ts'
 import { parseResult } from '../../bench/support/report.ts'
@@ -44,11 +46,13 @@ function expectWhole(figure: Figure): void {
 
 const benches = [
   { name: 'append', run: append, digest: '0f52524b', figures: 4, floors: 2 },
+  { name: 'latency', run: latency, digest: 'e353fcef', figures: 6, floors: 2 },
   { name: 'range', run: range, digest: '588d6f8f', figures: 5, floors: 3 },
   { name: 'latest', run: latest, digest: '5dddec02', figures: 3, floors: 1 },
   { name: 'seal', run: seal, digest: '50633dbd', figures: 1, floors: 1 },
   { name: 'open', run: open, digest: '2c9b240a', figures: 2, floors: 2 },
   { name: 'log', run: log, digest: '8cf7e01f', figures: 2, floors: 1 },
+  { name: 'replay', run: replay, digest: '119ecd2d', figures: 4, floors: 2 },
   { name: 'page', run: page, digest: '0fa060c5', figures: 30, floors: 0 },
 ] as const
 
@@ -102,7 +106,7 @@ describe('the command', () => {
   test('refuses what it does not know', () => {
     const unknown = bench('--only', 'nothing')
     expect(unknown.status).toBe(2)
-    expect(unknown.stderr).toContain('there are append, range, latest, seal, open, log, page')
+    expect(unknown.stderr).toContain('there are append, latency, range, latest, seal, open')
     expect(bench('--runs', '0').status).toBe(2)
     expect(bench('--size', 'huge').status).toBe(2)
   })

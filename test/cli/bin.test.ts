@@ -160,6 +160,22 @@ describe('a store from the command line', () => {
     const report = JSON.parse(stdout) as { ok: boolean; damage: unknown[] }
     expect(report.ok).toBe(false)
     expect(report.damage.length).toBeGreaterThan(0)
+
+    // Mended: what is whole is there, and the rest is told.
+    const dry = varve('salvage', copy, '--dry-run')
+    expect(dry.status).toBe(1)
+    expect(dry.stdout).toContain('nothing was changed')
+    expect(varve('verify', copy).status).toBe(1)
+    const mended = varveJson('salvage', copy) as { rowsLost: number; quarantined: string[] }
+    expect(mended.rowsLost).toBeGreaterThan(0)
+    expect(mended.rowsLost).toBeLessThanOrEqual(5000)
+    expect(mended.quarantined).toHaveLength(1)
+    expect(varve('verify', copy).status).toBe(0)
+    expect(varve('salvage', copy)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('nothing to salvage'),
+    })
+    expect(varve('salvage', join(folder, 'nowhere')).status).toBe(1)
   })
 })
 

@@ -64,6 +64,15 @@ export function fakeEngine(
   return {
     openToRead: () => Promise.resolve(store),
     openToWrite: () => Promise.resolve(store),
+    salvage: (_, { isDryRun }) =>
+      Promise.resolve({
+        isDryRun,
+        files: 1,
+        findings: [],
+        rowsRescued: 0,
+        rowsLost: 0,
+        quarantined: [],
+      }),
     kinds: { bar, quoteBar, trade, quote, book10 },
     defineKind: (name, definition) =>
       defineKind<string, typeof definition.columns, boolean>(name, definition),

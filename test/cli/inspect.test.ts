@@ -55,11 +55,23 @@ async function fillStore(path: string): Promise<void> {
   await store.flush()
 }
 
+/** A closed store of so many rows that it has an index. */
+async function fillIndexed(path: string): Promise<void> {
+  await using store = await open(path)
+  const time = BigInt64Array.from({ length: rowsLarge }, (_, row) => start + BigInt(row) * 1_000n)
+  const price = Float64Array.from(time, (_, row) => Math.sin(row))
+  for (const symbol of ['A', 'B']) store.series(trade, symbol).append({ time, price, size: price })
+}
+
 beforeAll(async () => {
   folder = scratchFolder()
   const store = join(folder, 'store')
   await fillStore(store)
   files.set('current', join(store, 'CURRENT'))
+  const indexed = join(folder, 'indexed')
+  await fillIndexed(indexed)
+  const [index] = readdirSync(join(indexed, 'index'))
+  files.set('index', join(indexed, 'index', index!))
   for (const [form, inside] of [
     ['segment', 'segments'],
     ['pack', 'packs'],
@@ -75,7 +87,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const forms = ['segment', 'pack', 'manifest', 'log', 'current']
+const forms = ['segment', 'pack', 'index', 'manifest', 'log', 'current']
 
 /** The parts of a file with those bytes; that they cover it without a gap is expected of all. */
 async function partsOf(name: string, bytes: Uint8Array, all = false): Promise<InspectedPart[]> {
@@ -239,6 +251,32 @@ describe('damage', () => {
 
 describe('damage that its own hash confirms', () => {
   const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset)
+
+  test('a log record that is whole and follows another one', async () => {
+    const path = join(folder, 'chain')
+    const store = await open(path, { durability: 'sync' })
+    for (let row = 0; row < 5; row += 1) {
+      store.series(trade, 'A').append({ time: start + BigInt(row), price: row, size: 1 })
+    }
+    const name = readdirSync(join(path, 'wal')).at(-1)!
+    const bytes = new Uint8Array(readFileSync(join(path, 'wal', name)))
+    await store.close()
+    const groups = (await partsOf(name, bytes)).filter(({ meaning }) =>
+      meaning.startsWith('group:'),
+    )
+    expect(groups.length).toBeGreaterThanOrEqual(4)
+    // Without the second group, the records behind it still are what their own hashes say.
+    const before = groups[1]!
+    const cut = new Uint8Array(bytes.length - before.bytes)
+    cut.set(bytes.subarray(0, before.offset))
+    cut.set(bytes.subarray(before.offset + before.bytes), before.offset)
+    for (const all of [false, true]) {
+      const bad = damagedParts(await partsOf(name, cut, all))
+      expect(bad[0]!.meaning).toMatch(/previousHash: \w+, but the group before has \w+: WRONG$/)
+      const inside = bad[0]!.offset - before.offset
+      expect(inside >= 0 && inside < before.bytes, `at ${inside} of a record`).toBe(true)
+    }
+  })
 
   /** Makes the hashes of directory and trailer those of their bytes. */
   function confirm(bytes: Uint8Array): void {

@@ -62,6 +62,7 @@ const commands = [
   ['seal'],
   ['compact'],
   ['verify'],
+  ['salvage'],
   ['snapshot', 'create'],
   ['snapshot', 'ls'],
   ['snapshot', 'drop'],

@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { compactorBySize, compactorInTurns, compactorOnThread } from '#compact'
+import { compactorBySize, compactorInTurns, compactorOnThread, compactorOnThreadOr } from '#compact'
 import type { Compactor, Outcome } from '#compact'
 import { trade } from '#schema'
 import { openStore } from '#store'
 import type { Env, Store } from '#store'
 import { closeAll, makeBed, root } from './bed.ts'
 import type { Bed } from './bed.ts'
-import { systemClock, systemRandom, systemScheduler } from '#base'
+import { silentLogger, systemClock, systemRandom, systemScheduler } from '#base'
 import { diskVfs } from '#vfs'
 import { chooseCrowded } from '../../src/store/compaction-plan.ts'
 
@@ -351,6 +351,37 @@ describe('on a thread, on disk', () => {
     if (death === 'throw:2') return
     expect(await store.compact()).toMatchObject({ inputs: 4, outputs: 1, rowsOut: 27_010 })
     expect((await store.verify()).damage).toEqual([])
+  })
+
+  test('where there is no thread to be had, in turns of this one, which is said once', async () => {
+    const logged: string[] = []
+    const logger = { ...silentLogger, warn: (_: object, text = '') => void logged.push(text) }
+    const nowhere = (): string => {
+      throw new Error('bundled')
+    }
+    const here = compactorInTurns(diskVfs, systemScheduler)
+    await open(compactorOnThreadOr(here, logger, nowhere))
+    await sealed(store, 3, 9000)
+    const before = rowsOf(store)
+    expect(await store.compact()).toMatchObject({ inputs: 3, outputs: 1 })
+    await sealed(store, 1, 9000, 3)
+    expect(await store.compact()).toMatchObject({ inputs: 2, outputs: 1 })
+    expect(outcomes.map((outcome) => outcome.end === 'done' && outcome.threadId)).toEqual([
+      threadId,
+      threadId,
+    ])
+    expect(rowsOf(store).length).toBeGreaterThan(before.length)
+    expect(logged).toEqual(['there is no compaction thread: compactions run in turns of this one'])
+  })
+
+  test('where there is one it is taken', async () => {
+    const here: Compactor = {
+      run: () => Promise.reject(new Error('not here')),
+      close: () => Promise.resolve(),
+    }
+    await open(compactorOnThreadOr(here, silentLogger))
+    await sealed(store, 3, 9000)
+    expect(await store.compact()).toMatchObject({ inputs: 3, outputs: 1 })
   })
 
   test('an abort midway', async () => {

@@ -59,7 +59,7 @@ const values: Record<(typeof types)[number], readonly unknown[]> = {
   bool: [true, false],
   symbol: ['buy', 'sell', 'BACpL', 'BACPL', '', 'é'],
   text: ['', 'a', 'id-17', 'ß€', 'x'.repeat(300)],
-  json: [{ a: 1 }, [1, 'x'], 'text', 0, false, { deep: { er: [null] } }],
+  json: [{ a: 1 }, [1, 'x'], 'text', 0, false, null, { deep: { er: [null] } }],
   time: [0n, day0, absentInt, 2n ** 63n - 1n, 1_700_000_000_000.5],
 }
 

@@ -161,35 +161,6 @@ export class Workload {
   }
 }
 
-/** Everything a store does, in each order that matters. */
-export async function live(work: Workload): Promise<void> {
-  await work.open()
-  work.append()
-  await work.appendDurably()
-  work.append()
-  await work.seal()
-  await work.appendDurably()
-  work.append()
-  await work.snapshot('s1', 1)
-  work.append()
-  await work.seal(1)
-  await work.store.compact()
-  await work.appendDurably()
-  await work.snapshot('s2')
-  await work.restore('s1', 1)
-  await work.appendDurably()
-  await work.dropSnapshot('s2')
-  await work.flush()
-  work.append()
-  await work.close()
-  await work.open()
-  await work.appendDurably()
-  await work.seal()
-  await work.restore('s1')
-  work.append()
-  await work.close()
-}
-
 /** Opens what was left, in every way it may be looked at, and goes on with it. */
 export async function checkLeft(bed: Bed, moment: Moment, mode: Mode): Promise<string> {
   const store = await bed.open({ durability: mode })

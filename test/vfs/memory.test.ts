@@ -3,7 +3,7 @@
 // asking both that nothing impossible is found and that every possible outcome is.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { memoryVfs, replaceFile } from '#vfs'
-import type { MemoryVfs, Vfs } from '#vfs'
+import type { Fate, MemoryVfs, PendingEffect, Vfs } from '#vfs'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -476,4 +476,71 @@ describe('trace', () => {
     expect(vfs.operationCount).toBe(2)
     expect(vfs.operations).toEqual([])
   })
+})
+
+describe('a cut that is told what survives', () => {
+  const only = (kept: string, fate: Fate = 'kept') => ({
+    fateOf: ({ id }: PendingEffect): Fate => (id === kept ? fate : 'lost'),
+  })
+
+  it('names every effect, the same in a killed copy, and gives each its fate', () => {
+    putDurable(vfs, '/d/a', 'old')
+    const file = vfs.open('/d/a', 'write')
+    file.write(text('new'), 0)
+    file.write(text('er'), 3)
+    put(vfs, '/d/b', '')
+    vfs.unlink('/d/b')
+    const effects = vfs.pendingEffects()
+    expect(effects.map(({ kind, operation, name }) => `${kind} ${operation} ${name}`)).toEqual([
+      'names open b',
+      'names unlink b',
+      'data write a',
+      'data write a',
+    ])
+    expect(vfs.kill().pendingEffects()).toEqual(effects)
+    const [made, gone, first, second] = effects.map(({ id }) => id) as [
+      string,
+      string,
+      string,
+      string,
+    ]
+    expect(content(vfs.crash(only(first)), '/d/a')).toBe('new')
+    expect(content(vfs.crash(only(second)), '/d/a')).toBe('older')
+    expect(content(vfs.crash(only(second, { pieces: [[4, 5]] })), '/d/a')).toBe('old\0r')
+    expect(content(vfs.crash(only(second, { grown: 0 })), '/d/a')).toBe('old\0\0')
+    expect(content(vfs.crash(only(second, { grown: 7 })), '/d/a')).toMatch(/^old(?!er)[^]{2}$/)
+    expect(vfs.crash(only(made)).list('/d')).toEqual(['a', 'b'])
+    // What waits for a lost name is lost with it.
+    expect(vfs.crash(only(gone)).list('/d')).toEqual(['a'])
+    expect(content(vfs, '/d/a')).toBe('newer')
+  })
+
+  it('copies do not see what is written later, and the other way round', () => {
+    putDurable(vfs, '/d/a', 'old')
+    const [cut, killed] = [vfs.crash(), vfs.kill()]
+    for (const each of [vfs, cut, killed]) {
+      const file = each.open('/d/a', 'write')
+      file.write(text(each === vfs ? 'x' : 'y'), 0)
+      file.close()
+    }
+    expect([vfs, cut, killed].map((each) => content(each, '/d/a'))).toEqual(['xld', 'yld', 'yld'])
+  })
+
+  it('shows files in order, without an operation', () => {
+    putDurable(vfs, '/d/b', 'two')
+    putDurable(vfs, '/d/a', 'one')
+    const { operationCount } = vfs
+    const seen: string[] = []
+    vfs.look((path, bytes) => seen.push(`${path} ${new TextDecoder().decode(bytes)}`))
+    expect(seen).toEqual(['/d/a one', '/d/b two'])
+    expect(vfs.operationCount).toBe(operationCount)
+  })
+})
+
+it('a fault says what the system would say', () => {
+  vfs.fail({ operation: 'open', errno: 'EMFILE' })
+  expect(() => vfs.open('/d/a', 'create')).toThrow(expect.objectContaining({ code: 'ERR_IO' }))
+  vfs.fail({ operation: 'open', errno: 'EDQUOT' })
+  const full = { code: 'ERR_DISK_FULL', details: expect.objectContaining({ errno: 'EDQUOT' }) }
+  expect(() => vfs.open('/d/a', 'create')).toThrow(expect.objectContaining(full))
 })
