@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { mutantPlugins } from './test/mutants/mutants.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
+  plugins: mutantPlugins(at('./'), process.env['VARVE_MUTANT']),
   resolve: {
     alias: [
       { find: /^#native-free\/([a-z0-9-]+)$/, replacement: at('./native-free/$1/index.ts') },
@@ -17,6 +19,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/seed.ts'],
     testTimeout: 60_000,
+    maxConcurrency: 2,
     reporters: ['default', './test/support/skip-reporter.ts'],
     coverage: {
       provider: 'v8',
