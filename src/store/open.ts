@@ -125,7 +125,7 @@ function noStore(path: string): VarveError {
 
 async function openWriter(env: Env, paths: Paths, options: Options): Promise<WriterStore> {
   env.vfs.makeDirectory(paths.root)
-  const lock = takeLock(env, paths)
+  const lock = await takeLock(env, paths)
   const space = new DiskSpace(env, paths, options.logger)
   try {
     return await openLocked(env, paths, options, lock, space)
@@ -208,7 +208,7 @@ export async function salvage(
     return store.recovery.salvage!
   }
   await loadKernels()
-  const lock = takeLock(env, paths)
+  const lock = await takeLock(env, paths)
   try {
     return await salvageStore(env, paths, logger, { isDryRun })
   } finally {
@@ -216,8 +216,18 @@ export async function salvage(
   }
 }
 
-function takeLock({ vfs }: Env, paths: Paths): VfsLock {
-  const taken = vfs.lock(paths.lock)
+/** How long a lock may be held by nobody who can be named: by the flock(1) of a process that was killed while it took
+ *  the lock, or by one that has not written its pid yet. */
+const namelessMsMax = 1000
+const namelessMsStep = 20
+
+async function takeLock({ vfs, clock, scheduler }: Env, paths: Paths): Promise<VfsLock> {
+  const endMs = clock.monotonicMs() + namelessMsMax
+  let taken = vfs.lock(paths.lock)
+  while ('holder' in taken && taken.holder.pid === undefined && clock.monotonicMs() < endMs) {
+    await new Promise<void>((resume) => scheduler.after(namelessMsStep, resume, true))
+    taken = vfs.lock(paths.lock)
+  }
   if ('lock' in taken) return taken.lock
   const { pid } = taken.holder
   throw new VarveError(

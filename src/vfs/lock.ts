@@ -22,11 +22,23 @@ const pidBytesMax = 20
 /** A lock file that is replaced more often than this while we try is somebody's mischief. */
 const attemptsMax = 10
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (cause) {
+    return errnoOf(cause) === 'EPERM' // it runs, as another user
+  }
+  return true
+}
+
+/** The holder's pid. A dead process holds nothing: its name was left behind, and who holds the lock
+ *  has not written its own yet. */
 function readPid(descriptor: number): number | undefined {
   const bytes = new Uint8Array(pidBytesMax)
   const count = readSync(descriptor, bytes, 0, pidBytesMax, 0)
   const found = /^([1-9]\d{0,9})\n/.exec(new TextDecoder().decode(bytes.subarray(0, count)))
-  return found === null ? undefined : Number(found[1])
+  const pid = Number(found?.[1])
+  return found !== null && isAlive(pid) ? pid : undefined
 }
 
 /** False where the name leads to another file, or to none: then the lock of this one says nothing.
