@@ -1,5 +1,5 @@
 // Reads a whole segment or pack and checks every hash, every checksum, and that the rows agree with the run's times,
-// the zone maps of its integer columns, and its content hash.
+// the zone maps of its columns, and its content hash.
 import { ByteWriter, VarveError } from '#base'
 import { allocateColumn } from '#batch'
 import type { ColumnData } from '#batch'
@@ -195,7 +195,7 @@ function verifyRows(
 ): void {
   const hashed = specs.filter(({ id }) => id !== placeColumnId)
   const leaf = new LeafHasher(hashed)
-  const pages = new Map(reader.columns.map((column) => [column.columnId, column.pages]))
+  const stored = new Map(reader.columns.map((column) => [column.columnId, column]))
   let isWhole = true
   let timeLast = run.timeMin
   for (let from = 0; from < run.rowCount; from += blockRowsMax) {
@@ -205,9 +205,12 @@ function verifyRows(
     for (const spec of specs) {
       const target = allocateColumn(spec.physical, end - from, { optional: spec.optional })
       columns.push(target)
+      const column = stored.get(spec.id)
+      // Codes stay those of the run, of which its zone maps tell.
+      if (target.physical === 'code') target.dictionary = [...(column?.dictionary ?? [])]
       try {
         reader.read([spec], from, end, [target], 0)
-        const page = pages.get(spec.id)?.[block]
+        const page = column?.pages[block]
         if (page !== undefined) checkZones(page, target, spec, block)
       } catch (error) {
         isWhole = false

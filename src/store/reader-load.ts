@@ -30,6 +30,8 @@ export interface Loaded {
   readonly from: LogFrom | undefined
   /** Where the next record of the newest log file will stand. */
   readonly nextOffset: number
+  /** The newest manifest edit that a record of the log knows to be durable. */
+  readonly manifestEdit: number
   /** Rows were being added when something failed: nothing is built on it. */
   isPartial: boolean
 }
@@ -72,7 +74,7 @@ function hasBytesAt(vfs: Vfs, path: string, offset: number): boolean {
   }
 }
 
-const nothingRead = { nextOffset: 0, isPartial: false }
+const nothingRead = { nextOffset: 0, manifestEdit: 0, isPartial: false }
 
 /** After the last row that stands in runs. */
 function sealedLsnEnd(state: ManifestState): bigint {
@@ -130,7 +132,7 @@ function readStep(context: LoadContext, before: Loaded): Loaded {
 function readOn(context: LoadContext, before: Loaded, taker: Pick<Replay, 'take'>): Loaded {
   const { env, paths } = context
   const { state } = before.view
-  const { last } = readLogs(env, paths, state, taker, {
+  const { last, manifestEdit } = readLogs(env, paths, state, taker, {
     upTo: 'watermark',
     isSalvage: false,
     ...(before.from === undefined ? {} : { from: before.from }),
@@ -141,7 +143,7 @@ function readOn(context: LoadContext, before: Loaded, taker: Pick<Replay, 'take'
     nextOffset = last.summary.nextOffset
     if (from.place.lsnEnd > lsnEnd) lsnEnd = from.place.lsnEnd
   }
-  return { ...before, lsnEnd, from, nextOffset }
+  return { ...before, lsnEnd, from, nextOffset, manifestEdit }
 }
 
 /** A catalog of the state with the rows of `before` that are not in runs yet; undefined where a restore took columns

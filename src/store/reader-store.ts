@@ -8,6 +8,7 @@ import type { SeriesInfo, SnapshotInfo, StoreStats, VerifyReport } from './contr
 import type { Env } from './env.ts'
 import { Lease } from './lease.ts'
 import type { Paths } from './paths.ts'
+import { editOfUnnamedLogs } from './recover.ts'
 import { hasGrown, loadAll, loadOn } from './reader-load.ts'
 import type { LoadContext, Loaded } from './reader-load.ts'
 import { RunCache } from './run-cache.ts'
@@ -29,6 +30,7 @@ export class ReaderStore {
   readonly path: string
   readonly #env: Env
   readonly #paths: Paths
+  readonly #logger: Logger
   readonly #manifest: Manifest
   readonly #runs: RunCache
   /** undefined where none could be taken. */
@@ -44,6 +46,7 @@ export class ReaderStore {
     this.path = paths.root
     this.#env = env
     this.#paths = paths
+    this.#logger = logger
     this.#isFollowing = isFollowing
     // First the lease, then the manifest: what that names stays.
     this.#lease = Lease.take(env, paths, logger)
@@ -86,9 +89,9 @@ export class ReaderStore {
     for (let tries = 0; tries < loadTriesMax; tries += 1) {
       const { state } = this.#manifest
       try {
-        return before === undefined
-          ? loadAll(this.#context, state)
-          : loadOn(this.#context, before, state)
+        if (before !== undefined) return loadOn(this.#context, before, state)
+        const loaded = loadAll(this.#context, state)
+        if (this.#isNewest(loaded)) return loaded
       } catch (error) {
         if (!isMissingFile(error) || !this.#manifest.refresh()) throw error
         last = error
@@ -100,6 +103,23 @@ export class ReaderStore {
       {},
       { cause: last },
     )
+  }
+
+  /** Whether the log knows of no later edit; else the manifest moved on since it was read, and is read
+   *  again. @throws {VarveError} ERR_CORRUPT where it did not: it has lost its tail */
+  #isNewest({ view, manifestEdit }: Loaded): boolean {
+    const { state } = view
+    const editAtLeast = Math.max(manifestEdit, this.#editOfUnnamedLogs(state))
+    if (state.editNumber >= editAtLeast) return true
+    if (!this.#manifest.refresh()) this.#manifest.requireEdit(editAtLeast)
+    return false
+  }
+
+  #editOfUnnamedLogs(state: ManifestState): number {
+    const { vfs } = this.#env
+    // A store may be read before its writer has made all folders.
+    if (vfs.stat(this.#paths.wal) === undefined) return 0
+    return editOfUnnamedLogs(this.#env, this.#paths, state, this.#logger)
   }
 
   /** Keeps what the manifest names at the edit, until the returned function is called. */

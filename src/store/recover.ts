@@ -111,7 +111,10 @@ export function editOfUnnamedLogs(
       const from = { fileNumber, storeId, upTo: 'all', isSalvage: true } as const
       manifestEdit = Math.max(manifestEdit, readLog(vfs, path, from, () => {}).manifestEdit)
     } catch (error) {
-      if (!(error instanceof VarveError) || error.code !== 'ERR_CORRUPT') throw error
+      if (!(error instanceof VarveError)) throw error
+      // Gone: an edit that came since has named and dropped it.
+      if (error.code === 'ERR_NOT_FOUND') continue
+      if (error.code !== 'ERR_CORRUPT') throw error
       logger.warn({ file: path, error }, 'a log file that no edit names cannot be read')
     }
   }

@@ -2,6 +2,7 @@
 import { VarveError, limits } from '#base'
 import { restoreChanges } from '#manifest'
 import type { Change, SnapshotEntry } from '#manifest'
+import { lsnEpochRows } from '#wal'
 import { Catalog } from './catalog.ts'
 import type { SeriesRuntime } from './catalog.ts'
 import type { SnapshotInfo } from './contract.ts'
@@ -11,6 +12,7 @@ import { contentIdentity } from './identity.ts'
 import { lastRowAfter } from './last-row.ts'
 import type { Paths } from './paths.ts'
 import { readLogs } from './recover.ts'
+import type { LogsRead } from './recover.ts'
 import { Replay } from './replay.ts'
 import type { RunCache } from './run-cache.ts'
 import { flushed, sealFrozen, stillThere } from './seal.ts'
@@ -48,11 +50,31 @@ export function snapshotOf(
   )
 }
 
-/** The rows a snapshot pins: its state, and the rows of the log that were not sealed then. */
+/** The rows of a snapshot were durable when it was taken: a log that ends before them, as one that is
+ *  torn does, is damaged. Where the manifest says how it ends, that was looked at. */
+function lacksRows(
+  { log, summary }: NonNullable<LogsRead['last']>,
+  { lsn }: Pick<SnapshotEntry, 'lsn'>,
+): boolean {
+  // Without a row of its epoch, the lsn says nothing of the rows before.
+  const isEpochEmpty = (lsn + 1n) % lsnEpochRows === 0n
+  return log.end === undefined && !isEpochEmpty && summary.written.lsnEnd <= lsn
+}
+
+/** The rows a snapshot pins: its state, and the rows of the log that were not sealed then.
+ *  @throws {VarveError} ERR_CORRUPT, with the cause ERR_NOT_FOUND where a log file is gone; ERR_IO */
 export function openSnapshot(env: Env, paths: Paths, runs: RunCache, entry: SnapshotEntry): View {
   const catalog = new Catalog(entry.state)
   const replay = new Replay({ catalog, state: entry.state, lsnEnd: entry.lsn + 1n })
-  readLogs(env, paths, entry.state, replay, { upTo: 'all', isSalvage: false })
+  const { last } = readLogs(env, paths, entry.state, replay, { upTo: 'all', isSalvage: false })
+  if (last !== undefined && lacksRows(last, entry)) {
+    const { torn, endOffset } = last.summary
+    throw new VarveError('ERR_CORRUPT', 'the log has lost rows of a snapshot', {
+      file: paths.log(last.log.fileNumber),
+      offset: torn?.offset ?? endOffset,
+      snapshot: entry.info.name,
+    })
+  }
   return { catalog, state: entry.state, runs }
 }
 

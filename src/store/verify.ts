@@ -1,9 +1,9 @@
 // verify(): every byte of every file that the store names is read and checked; nothing is changed.
 import { VarveError } from '#base'
 import { Manifest } from '#manifest'
-import type { ManifestState } from '#manifest'
+import type { ManifestState, ManifestTorn } from '#manifest'
 import { readDirectory, verifySegment } from '#segment'
-import { readLog } from '#wal'
+import { lsnEpochRows, readLog } from '#wal'
 import type { LogPlace } from '#wal'
 import type { Progress, VerifyReport } from './contract.ts'
 import type { Env } from './env.ts'
@@ -28,7 +28,7 @@ export interface KnownWhole {
 interface FileToCheck {
   readonly path: string
   readonly bytes: number
-  check(onBytes: (bytes: number) => void): Damage[]
+  check(onBytes: (bytes: number) => void): Damage[] | Promise<Damage[]>
 }
 
 function damageOf(file: string, error: unknown): Damage {
@@ -85,16 +85,21 @@ function manifestFiles(
   { editNumber }: ManifestState,
   path: string,
 ): FileToCheck[] {
+  const look = (): ManifestTorn | undefined => {
+    const options = { readOnly: true, editAtLeast: editNumber }
+    const found = Manifest.open({ vfs: env.vfs }, root, options)
+    found.close()
+    return found.torn
+  }
   const bytes = env.vfs.stat(path)?.bytes ?? 0
-  const check = (onBytes: (count: number) => void): Damage[] => {
+  const check = async (onBytes: (count: number) => void): Promise<Damage[]> => {
     onBytes(bytes)
     try {
-      const options = { readOnly: true, editAtLeast: editNumber }
-      const found = Manifest.open({ vfs: env.vfs }, root, options)
-      found.close()
-      const { state, torn } = found
-      // While a store is open an edit may just be written; one that was closed ends with its mark.
-      if (torn === undefined || state.cleanCloseLsn === undefined) return []
+      const torn = look()
+      if (torn === undefined) return []
+      // A writer beside us may have been writing just then.
+      await new Promise<void>((resume) => env.scheduler.soon(resume))
+      if (look()?.offset !== torn.offset) return []
       const message = `no edit and no mark behind the last edit (offset ${torn.offset})`
       return [{ file: torn.file, message }]
     } catch (error) {
@@ -105,39 +110,68 @@ function manifestFiles(
   return [{ path, bytes, check }]
 }
 
+/** One log file: where it is known to end, and the lsn after the last row that a snapshot has in it. */
+interface LogToCheck {
+  readonly storeId: Uint8Array
+  readonly place: LogPlace | undefined
+  readonly lsnEnd: bigint
+}
+
+function logsOf(
+  { state, snapshots }: Pick<Manifest, 'state' | 'snapshots'>,
+  known: KnownWhole['log'],
+): Map<number, LogToCheck> {
+  const logs = new Map<number, LogToCheck>()
+  const now = { state, lsn: -1n }
+  for (const { state: each, lsn } of [now, ...snapshots.values()]) {
+    const newest = Math.max(...[...each.logs.values()].map(({ fileNumber }) => fileNumber))
+    for (const { fileNumber, end } of each.logs.values()) {
+      const before = logs.get(fileNumber)
+      const own = known?.fileNumber === fileNumber ? known.place : undefined
+      const place =
+        end === undefined ? own : { offset: end.endOffset, lsnEnd: end.lsnEnd, hash: end.lastHash }
+      // As of snapshots.ts: without a row of its epoch, an lsn says nothing of the rows before.
+      const isTold = end === undefined && fileNumber === newest && (lsn + 1n) % lsnEpochRows !== 0n
+      const lsnEnd = isTold ? lsn + 1n : 0n
+      logs.set(fileNumber, {
+        storeId: each.storeId,
+        place: before?.place ?? place,
+        lsnEnd: before !== undefined && before.lsnEnd > lsnEnd ? before.lsnEnd : lsnEnd,
+      })
+    }
+  }
+  return logs
+}
+
 function logFiles(
   env: Env,
   paths: Paths,
-  states: readonly ManifestState[],
+  manifest: Pick<Manifest, 'state' | 'snapshots'>,
   known: KnownWhole['log'],
 ): FileToCheck[] {
-  const files = new Map<number, FileToCheck>()
-  for (const { logs, storeId } of states) {
-    for (const { fileNumber, end } of logs.values()) {
-      if (files.has(fileNumber)) continue
-      const path = paths.log(fileNumber)
-      const bytes = env.vfs.stat(path)?.bytes ?? 0
-      const place =
-        end === undefined
-          ? known?.fileNumber === fileNumber && known.place
-          : { offset: end.endOffset, lsnEnd: end.lsnEnd, hash: end.lastHash }
-      const check = (onBytes: (count: number) => void): Damage[] => {
-        onBytes(bytes)
-        try {
-          const ending = place === undefined || place === false ? {} : { end: place }
-          const { torn } = readLog(env.vfs, path, { fileNumber, storeId, ...ending }, () => {})
-          // The end of a log that nobody knows the end of may lie behind what was synced.
-          return torn === undefined || end === undefined
-            ? []
-            : [{ file: path, message: `torn at offset ${torn.offset}: ${torn.reason}` }]
-        } catch (error) {
-          return [damageOf(path, error)]
-        }
+  return Array.from(logsOf(manifest, known), ([fileNumber, log]) => {
+    const { storeId, lsnEnd } = log
+    // What followed was copied to the next file; a snapshot of before reads it here.
+    const place = log.place !== undefined && log.place.lsnEnd >= lsnEnd ? log.place : undefined
+    const path = paths.log(fileNumber)
+    const bytes = env.vfs.stat(path)?.bytes ?? 0
+    const check = (onBytes: (count: number) => void): Damage[] => {
+      onBytes(bytes)
+      try {
+        const ending = place === undefined ? {} : { end: place }
+        const options = { fileNumber, storeId, ...ending }
+        const { torn, written, endOffset } = readLog(env.vfs, path, options, () => {})
+        // Behind the rows that are known to have been on the device anything may be torn.
+        if (place === undefined && written.lsnEnd >= lsnEnd) return []
+        if (place !== undefined && torn === undefined) return []
+        const reason = torn?.reason ?? 'rows of a snapshot are missing'
+        return [{ file: path, message: `torn at offset ${torn?.offset ?? endOffset}: ${reason}` }]
+      } catch (error) {
+        return [damageOf(path, error)]
       }
-      files.set(fileNumber, { path, bytes, check })
     }
-  }
-  return [...files.values()]
+    return { path, bytes, check }
+  })
 }
 
 function indexFiles(env: Env, paths: Paths, states: readonly ManifestState[]): FileToCheck[] {
@@ -164,7 +198,7 @@ export async function verifyStore(
   const files = [
     ...(known === undefined ? [] : manifestFiles(env, paths, manifest.state, known.manifest)),
     ...dataFiles(env, paths, states),
-    ...logFiles(env, paths, states, known?.log),
+    ...logFiles(env, paths, manifest, known?.log),
     ...indexFiles(env, paths, states),
   ]
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -172,12 +206,11 @@ export async function verifyStore(
   let done = 0
   for (const file of files) {
     options.signal?.throwIfAborted()
-    damage.push(
-      ...file.check((bytes) => {
-        done += bytes
-        options.onProgress?.({ done: Math.min(done, total), total, unit: 'bytes' })
-      }),
-    )
+    const found = await file.check((bytes) => {
+      done += bytes
+      options.onProgress?.({ done: Math.min(done, total), total, unit: 'bytes' })
+    })
+    damage.push(...found)
     await new Promise<void>((resume) => env.scheduler.soon(resume))
   }
   return { ok: damage.length === 0, files: files.length, bytes: done, damage }

@@ -43,6 +43,7 @@ while (Atomics.load(flag, 0) === 0) {
   if (version === before) continue
   before = version
   seen.versions += 1
+  Atomics.store(flag, 1, 1 + seen.versions)
   let last = -1n
   for (let at = 0; at < ring.rowCount; at += 1) {
     const row = ring.row(at)
@@ -147,7 +148,9 @@ test('no torn row is ever seen', { timeout: 60_000 }, async () => {
     const start = performance.now()
     let number = 10
     let calls = 0
-    while (performance.now() - start < 2500) {
+    // Two seconds, or, where the machine is busy, as long as it takes to meet often enough.
+    const isMet = (): boolean => Atomics.load(flag, 1) > 300 && owner.refills > 2
+    for (let ms = 0; ms < 2500 || (!isMet() && ms < 40_000); ms = performance.now() - start) {
       for (let turn = 0; turn < 200; turn += 1) {
         calls += 1
         const step = calls % 7

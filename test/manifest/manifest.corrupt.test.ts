@@ -241,6 +241,52 @@ describe('made files', () => {
     expect(found).toThrow('does not follow the one before it')
   })
 
+  describe('a chain that is broken, all hashes right', () => {
+    const epochs = [1, 2, 3, 4].map((epoch) => encodeChanges([{ type: 'epochStarted', epoch }]))
+    const first = headerBytes + 48 + 8
+    const recordOf = (image: Uint8Array, at: number): Uint8Array =>
+      image.slice(first + 40 * at, first + 40 * (at + 1))
+    const joined = (image: Uint8Array, order: readonly number[], from = image): Uint8Array =>
+      new Uint8Array(
+        Buffer.concat([image.subarray(0, first), ...order.map((at) => recordOf(from, at))]),
+      )
+    const whole = made([created, ...epochs])
+    const elsewhere = made([created, ...epochs.toReversed()])
+    const cases: [string, string, Uint8Array][] = [
+      ['as it was', 'same', joined(whole, [0, 1, 2, 3])],
+      ['cut short: the last edits are told by others', 'same', joined(whole, [0, 1])],
+      ['the first missing', 'ERR_CORRUPT', joined(whole, [1, 2, 3])],
+      ['one missing', 'ERR_CORRUPT', joined(whole, [0, 2, 3])],
+      ['the last but one missing', 'ERR_CORRUPT', joined(whole, [0, 1, 3])],
+      ['two exchanged', 'ERR_CORRUPT', joined(whole, [0, 2, 1, 3])],
+      ['one twice', 'ERR_CORRUPT', joined(whole, [0, 1, 1, 2, 3])],
+      ['the last one twice', 'ERR_CORRUPT', joined(whole, [0, 1, 2, 3, 3])],
+      ['the end of another history', 'ERR_CORRUPT', joined(whole, [1, 2], elsewhere)],
+    ]
+    test.each(cases)('%s: %s', (_, expected, image) => {
+      expect(outcomeOf(image)).toBe(expected)
+    })
+
+    test('edit numbers that leave one out', () => {
+      const record = recordOf(whole, 0)
+      const view = new DataView(record.buffer)
+      view.setBigUint64(16, 3n, true)
+      view.setBigUint64(0, hash64(record.subarray(8), 1n), true)
+      const image = new Uint8Array(Buffer.concat([whole.subarray(0, first), record]))
+      expect(outcomeOf(image)).toBe('ERR_CORRUPT')
+    })
+
+    function outcomeOf(image: Uint8Array): string {
+      try {
+        const found = readDamaged(manifestPath, () => image)
+        return found.torn === undefined ? 'same' : 'torn'
+      } catch (error) {
+        expect(error).toMatchObject({ details: { file: manifestPath } })
+        return (error as VarveError).code
+      }
+    }
+  })
+
   test('a file made to look like records everywhere is refused in bounded time', () => {
     const image = made([created])
     const hostile = new Uint8Array(image.length + (1 << 20))

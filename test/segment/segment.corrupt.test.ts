@@ -285,6 +285,10 @@ describe('forged files, all hashes right', () => {
       { footer: zoneChanged(0, 'first', 250_000_000n) },
       /zone map/,
     ],
+    ['a zone map of prices that ends early', { footer: zoneChanged(16, 'max', -1n) }, /zone map/],
+    ['a zone map of prices, another last', { footer: zoneChanged(16, 'last', -1n) }, /zone map/],
+    ['a zone map of codes that ends late', { footer: zoneChanged(18, 'max', 1n) }, /zone map/],
+    ['a zone map of codes, another first', { footer: zoneChanged(18, 'first', 1n) }, /zone map/],
   ])('%s', (_, change, message) => {
     const { file, run } = forged(change)
     expect(messagesOf(file)).toMatch(message)

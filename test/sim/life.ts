@@ -376,6 +376,7 @@ export class Life {
     const snapshot = this.#snapshots.get(name)
     if (snapshot?.must !== true) return
     this.#look()
+    this.#state.isSealed = true // for the snapshot that a restore takes first
     this.#isRestoring = true
     const before = this.#states.length
     const old = this.newest

@@ -3,7 +3,8 @@
 //
 //   node beside-reader.mjs PATH refresh|follow|reopen|pinned
 //
-// Says `ready`; at the end (SIGTERM) a line of JSON. `pinned` reads when it is told to, and says how many rows it found.
+// Says `ready`; at the end (SIGTERM) a line of JSON. `pinned` reads when it is told to (`read`, or `refresh` first), and
+// says how many rows it found, or the code of what it was told.
 import { VarveError, open } from '../../dist/src/index.js'
 import { prefixOf, tick } from './beside-rows.mjs'
 
@@ -48,9 +49,20 @@ async function check() {
   checks += 1
 }
 
+/** A pinned reader's answer. */
+function answer(word) {
+  try {
+    if (word === 'refresh') store.refresh()
+    return prefixOf([store.series(tick, 'A').range()], 'A')
+  } catch (error) {
+    if (!(error instanceof VarveError)) throw error
+    return `${error.code} ${error.details.file}`
+  }
+}
+
 say('ready')
 if (how === 'pinned') {
-  process.stdin.on('data', () => say(prefixOf([store.series(tick, 'A').range()], 'A')))
+  process.stdin.on('data', (bytes) => say(answer(bytes.toString('latin1').trim())))
 } else {
   while (!stop.signal.aborted) {
     await look()

@@ -4,7 +4,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { loadKernels } from '#kernel'
 import { column, defineKind } from '#schema'
-import type { ReadView, Store } from '#store'
+import { openStore } from '#store'
+import type { ReadStore, ReadView, Store } from '#store'
 import { closeAll, expectNothingOpen, makeBed, root } from './bed.ts'
 import type { Bed } from './bed.ts'
 
@@ -215,6 +216,52 @@ describe('a lease', () => {
     expect(reader.refresh()).toBe(true)
     expect(values(reader)).toEqual(upTo(20))
     expect((await reader.verify()).ok).toBe(true)
+    await closeAll(bed, reader, store)
+  })
+
+  test('that was cut to half pins everything', async () => {
+    const [bed, store] = await twoRuns()
+    const reader = await bed.read()
+    await store.compact()
+    reader.refresh()
+    const file = bed.vfs.open(`${root}/${leases(bed)[0]}`, 'write')
+    file.truncate(40)
+    file.close()
+    bed.scheduler.advance(60_000)
+    expect(dataFiles(bed)).toHaveLength(3)
+    await closeAll(bed, reader, store)
+  })
+
+  test('whose name others hold gets another; where all are taken there is none', async () => {
+    const [bed, store] = await twoRuns()
+    const drawn: number[] = []
+    const random = { bytes: (count: number) => new Uint8Array(count).fill(drawn.push(0) >> 1) }
+    const open = (from: typeof random): Promise<ReadStore> =>
+      openStore(root, { mode: 'read', logger: bed.logger }, { ...bed.env, random: from })
+    const readers = [await open(random), await open(random), await open(random)]
+    // Names 0, 1, 1 (held) and 2.
+    expect(leases(bed)).toHaveLength(3)
+    expect(drawn).toHaveLength(4)
+    const always = { bytes: (count: number) => new Uint8Array(count).fill(1) }
+    const without = await open(always)
+    expect(leases(bed)).toHaveLength(3)
+    expect(bed.logged.at(-1)?.message).toBe('no lease: every name was taken')
+    expect(values(without)).toEqual(upTo(20))
+    await closeAll(bed, ...readers, without, store)
+    expect(leases(bed)).toEqual([])
+  })
+
+  test('whose file cannot be opened gives its lock back', async () => {
+    const [bed, store] = await twoRuns()
+    const takeBack = bed.vfs.fail({ operation: 'open', path: /readers/ })
+    const reader = await bed.read()
+    takeBack()
+    expect(bed.logged.at(-1)?.message).toMatch(/^no lease/)
+    // What is left of it is not locked: the writer removes it, and waits for nobody.
+    expect(leases(bed)).toHaveLength(1)
+    await store.compact()
+    expect(leases(bed)).toEqual([])
+    expect(dataFiles(bed)).toHaveLength(1)
     await closeAll(bed, reader, store)
   })
 

@@ -3,6 +3,7 @@
 // with a fresh reader and, where rows are durable, with the writer; bytes are counted at the port.
 import { beforeAll, expect, test } from 'vitest'
 import { loadKernels } from '#kernel'
+import { Manifest } from '#manifest'
 import { column, defineKind } from '#schema'
 import { openStore } from '#store'
 import type { ReadStore, ReadView, Store } from '#store'
@@ -313,4 +314,58 @@ test('a failure while it goes on leaves the reader where it was', async () => {
   }
   await closeAll(bed, reader, store)
   await expectNothingOpen(bed)
+})
+
+test('a manifest that moves on between its reading and that of the log is read again', async () => {
+  const bed = makeBed()
+  const store = await bed.open({ durability: 'sync' })
+  const series = store.series(tick, 'A')
+  series.append({ time: start, value: 1 })
+  await store.seal()
+  series.append({ time: start, value: 2 })
+  const path = `${root}/manifest/${bed.vfs.list(`${root}/manifest`)[0]}`
+  const file = bed.vfs.open(path, 'write')
+  const after = new Uint8Array(file.size())
+  file.read(after, 0)
+  // As before the seal: the log knows of the later edit.
+  const manifest = Manifest.open({ vfs: bed.vfs }, root, { readOnly: true })
+  const { bytes } = manifest
+  manifest.close()
+  const sealRecord = after.subarray(0, bytes).findLastIndex((byte, at) => {
+    return byte === 0x56 && new TextDecoder().decode(after.subarray(at, at + 4)) === 'VEDT'
+  })
+  file.truncate(sealRecord - 8)
+  const manifestIsBack = (): void => {
+    bed.vfs.watch(undefined)
+    file.write(after, 0)
+  }
+  bed.vfs.watch(({ operation, path: at }) => {
+    if (operation === 'open' && at.endsWith('.wal')) manifestIsBack()
+  })
+  const reader = await bed.read()
+  expect(contentOf(reader)).toBe(contentOf(store))
+  await reader.close()
+  // Where it does not come back the tail is lost.
+  file.truncate(sealRecord - 8)
+  await expect(bed.read()).rejects.toMatchObject({
+    code: 'ERR_CORRUPT',
+    message: 'the manifest lost its tail',
+    details: { file: path },
+  })
+  file.write(after, 0)
+  file.close()
+  await closeAll(bed, store)
+})
+
+test('a store that has no log: nothing grows but by the manifest', async () => {
+  const bed = makeBed()
+  const store = await bed.open({ durability: 'memory' })
+  store.series(tick, 'A').append({ time: start, value: 1 })
+  const reader = await bed.read()
+  expect(reader.refresh()).toBe(false)
+  expect(reader.series(tick, 'A').count()).toBe(0)
+  await store.seal()
+  expect(reader.refresh()).toBe(true)
+  expect(contentOf(reader)).toBe(contentOf(store))
+  await closeAll(bed, reader, store)
 })
