@@ -103,13 +103,69 @@ export interface SimdKernels {
     places: number,
     most: number,
   ): number
-  /** Of whole units (f64; count even, >= 2): least, most, sum (exact below 2^53), least delta, most delta, changes ->
-   *  6 f64 at out. */
+  /** values[i] - values[0] -> f64 at out; -1 where one of these is not within [-2^51, 2^51), else 0. */
+  i64Distances(values: number, count: number, out: number): number
+  /** Of whole units (f64; count >= 1): least, most, the sum of unit - first (exact below 2^53), least delta, most delta
+   *  (infinities where there is none), changes -> 6 f64 at out. */
   unitStats(units: number, count: number, out: number): void
+  /** units[i] = (units[i] - least) / divisor, in place. */
+  rescale(units: number, count: number, least: number, divisor: number): void
+  /** The first place from `from` on where (units[i] - least) / divisor is not whole; count where there is none. */
+  indivisible(units: number, from: number, count: number, least: number, divisor: number): number
+  /** Runs of equal units (f64; count >= 1): the unit (f64) of each at values, its length - 1 (u32) at lengths. Returns
+   *  how many. */
+  runsOf(units: number, count: number, values: number, lengths: number): number
+  /** The greatest of count u32, as a signed number; 0 where there is none. */
+  mostOf(values: number, count: number): number
+  /** Of whole values (f64, below 2^52 from least and middle): how many take b bits above least -> u32 number b of 64 at
+   *  above; how many take b bits around middle, one of them a sign (middle itself: 0) -> the same at around. `tables`:
+   *  512 bytes of scratch. */
+  spreads(
+    values: number,
+    count: number,
+    least: number,
+    middle: number,
+    tables: number,
+    above: number,
+    around: number,
+  ): void
+  /** x = values[i] - base, whole: its low 32 bits -> u32 at slots; where x >> width is not 0, i -> u16 at places and
+   *  x >> width -> i32 at highs, which have room for one more than that. Returns how many. */
+  patchesOf(
+    values: number,
+    count: number,
+    base: number,
+    width: number,
+    slots: number,
+    places: number,
+    highs: number,
+  ): number
+  /** x = values[i] - base, whole, >= 0: its low 32 bits -> u32 at lows, those above -> u32 at highs. */
+  halvesOf(values: number, count: number, base: number, lows: number, highs: number): void
+  /** out[0] = 0, out[i] = units[i] - units[i - 1], f64. 8 bytes before units are read. */
+  deltasOf(units: number, count: number, out: number): void
   /** unit - least -> u32 at slots; saturates. */
   slotsOf(units: number, count: number, least: number, slots: number): void
   /** slots[0] = 0, slots[i] = units[i] - units[i - 1] - base -> u32; saturates. 8 bytes before units are read. */
   deltaSlotsOf(units: number, count: number, base: number, slots: number): void
+  /** Distinct units (f64, >= 0) in the order in which they come -> found; the slot of each unit in the table -> u16 at
+   *  slots. The table has mask + 1 slots of 8 bytes, a power of two, 4 to 2^16, more than `most`. Returns how many;
+   *  most + 1 as soon as there are more. */
+  distinct(
+    units: number,
+    count: number,
+    most: number,
+    table: number,
+    mask: number,
+    slots: number,
+    found: number,
+  ): number
+  /** codes[slot of dictionary[i]] = i, u32; for units that `distinct` put into the table. */
+  placeCodes(dictionary: number, count: number, table: number, mask: number, codes: number): void
+  /** codes[slots[i]] - base -> u32 at out; slots are u16. */
+  codesOf(slots: number, count: number, codes: number, base: number, out: number): void
+  /** Sorts f64, rising, in place; the time grows with the square of count. */
+  sortFew(values: number, count: number): void
 
   // ---- bitmaps, lowest bit first, and what they choose
 

@@ -1,6 +1,6 @@
-// AssemblyScript, compiled by build.mjs together with what emit.mjs emits. Every function is a plain loop over the one
-// imported memory; addresses are bytes. The caller keeps 64 readable and writable bytes behind every array: loops work
-// in steps of 4 values (16 or 32 bytes) and may touch the slack. Counts are values.
+// AssemblyScript, compiled by build.mjs together with encode.as and what emit.mjs emits. Every function is a plain loop
+// over the one imported memory; addresses are bytes. The caller keeps 64 readable and writable bytes behind every array:
+// loops work in steps of 4 values (16 or 32 bytes) and may touch the slack. Counts are values.
 // The scalar twin of each function stands in twin.ts under the same name.
 
 // @ts-ignore: decorator
@@ -157,85 +157,6 @@ export function lookUp8(codes: usize, count: i32, dictionary: usize, add: u32, s
     store<u64>(out, load<u64>(from + (<usize>min(code, most) << 3)))
   }
   return over === 0 ? 0 : -1
-}
-
-// ---- encoding
-
-/** d = nearest(value * power) to out (f64); the places where d / power is not value, bit for bit, or abs(d) >= 2^53, or
- *  d is -0, to `places` (u32), as many as `most` of them. Returns how many there are. count even. */
-export function decimals(values: usize, count: i32, power: f64, out: usize, places: usize, most: i32): i32 {
-  const p = f64x2.splat(power)
-  const limit = f64x2.splat(9007199254740992)
-  const minusZero = i64x2.splat(0x8000000000000000)
-  let bad = 0
-  for (let i = 0; i < count; i += 2, values += 16, out += 16) {
-    const v = v128.load(values)
-    const d = f64x2.nearest(f64x2.mul(v, p))
-    v128.store(out, d)
-    const isBack = v128.and(i64x2.eq(f64x2.div(d, p), v), f64x2.lt(f64x2.abs(d), limit))
-    const mask = i64x2.bitmask(v128.andnot(isBack, i64x2.eq(d, minusZero)))
-    if (mask === 3) continue
-    for (let lane = 0; lane < 2; lane += 1) {
-      if (mask & (1 << lane)) continue
-      if (bad < most) store<u32>(places + (<usize>bad << 2), i + lane)
-      bad += 1
-    }
-  }
-  return bad
-}
-
-/** Of whole units (f64; count even, >= 2): least, most, sum, least delta, most delta, changes -> 6 f64. The sum is exact
- *  where it is below 2^53. */
-export function unitStats(units: usize, count: i32, out: usize): void {
-  let least = v128.load(units)
-  let most = least
-  let sum = least
-  const delta = load<f64>(units, 8) - load<f64>(units)
-  let deltaLeast = f64x2.splat(delta)
-  let deltaMost = deltaLeast
-  let changes = i64x2(delta !== 0 ? -1 : 0, 0)
-  const end = units + (<usize>count << 3)
-  for (units += 16; units < end; units += 16) {
-    const v = v128.load(units)
-    const before = v128.load(units - 8)
-    const d = f64x2.sub(v, before)
-    least = f64x2.pmin(least, v)
-    most = f64x2.pmax(most, v)
-    sum = f64x2.add(sum, v)
-    deltaLeast = f64x2.pmin(deltaLeast, d)
-    deltaMost = f64x2.pmax(deltaMost, d)
-    changes = i64x2.add(changes, f64x2.ne(v, before))
-  }
-  store<f64>(out, min(f64x2.extract_lane(least, 0), f64x2.extract_lane(least, 1)))
-  store<f64>(out, max(f64x2.extract_lane(most, 0), f64x2.extract_lane(most, 1)), 8)
-  store<f64>(out, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1), 16)
-  store<f64>(out, min(f64x2.extract_lane(deltaLeast, 0), f64x2.extract_lane(deltaLeast, 1)), 24)
-  store<f64>(out, max(f64x2.extract_lane(deltaMost, 0), f64x2.extract_lane(deltaMost, 1)), 32)
-  store<f64>(out, -<f64>(i64x2.extract_lane(changes, 0) + i64x2.extract_lane(changes, 1)), 40)
-}
-
-/** slots[i] = units[i] - least as u32, saturating. */
-export function slotsOf(units: usize, count: i32, least: f64, slots: usize): void {
-  const l = f64x2.splat(least)
-  for (const end = units + (<usize>count << 3); units < end; units += 32, slots += 16) {
-    const a = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(v128.load(units), l))
-    const b = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(v128.load(units, 16), l))
-    v128.store(slots, i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-  }
-}
-
-/** slots[0] = 0, slots[i] = units[i] - units[i - 1] - base as u32, saturating. Reads 8 bytes before units. */
-export function deltaSlotsOf(units: usize, count: i32, base: f64, slots: usize): void {
-  const b = f64x2.splat(base)
-  const start = slots
-  for (const end = units + (<usize>count << 3); units < end; units += 32, slots += 16) {
-    const d = f64x2.sub(v128.load(units), v128.load(units - 8))
-    const e = f64x2.sub(v128.load(units, 16), v128.load(units + 8))
-    const s = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(d, b))
-    const t = i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(e, b))
-    v128.store(slots, i8x16.shuffle(s, t, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-  }
-  store<u32>(start, 0)
 }
 
 // ---- bitmaps and what they choose

@@ -193,7 +193,7 @@ function valueTwins(u32: Uint32Array, f64: Float64Array, i64: BigInt64Array) {
   }
 }
 
-function encodeTwins(u32: Uint32Array, f64: Float64Array) {
+function measureTwins(u32: Uint32Array, f64: Float64Array, i64: BigInt64Array) {
   return {
     decimals(
       values: number,
@@ -214,16 +214,117 @@ function encodeTwins(u32: Uint32Array, f64: Float64Array) {
       }
       return bad
     },
+    i64Distances(values: number, count: number, out: number): number {
+      const at = values >>> 3
+      let answer = 0
+      for (let i = 0; i < count; i += 1) {
+        const distance = i64[at + i]! - i64[at]!
+        if (distance < -(2n ** 51n) || distance >= 2n ** 51n) answer = -1
+        f64[(out >>> 3) + i] = Number(distance)
+      }
+      return answer
+    },
     unitStats(units: number, count: number, out: number): void {
       const line = f64.subarray(units >>> 3, (units >>> 3) + count)
       const deltas = line.subarray(1).map((unit, i) => unit - line[i]!)
       const least = line.reduce((a, b) => Math.min(a, b))
       const most = line.reduce((a, b) => Math.max(a, b))
-      const sum = line.reduce((a, b) => a + b)
-      const deltaLeast = deltas.reduce((a, b) => Math.min(a, b))
-      const deltaMost = deltas.reduce((a, b) => Math.max(a, b))
+      const sum = line.reduce((a, b) => a + (b - line[0]!), 0)
+      const deltaLeast = deltas.reduce((a, b) => Math.min(a, b), Infinity)
+      const deltaMost = deltas.reduce((a, b) => Math.max(a, b), -Infinity)
       const changes = deltas.reduce((n, delta) => n + (delta === 0 ? 0 : 1), 0)
       f64.set([least, most, sum, deltaLeast, deltaMost, changes], out >>> 3)
+    },
+    indivisible(
+      units: number,
+      from: number,
+      count: number,
+      least: number,
+      divisor: number,
+    ): number {
+      for (let i = from; i < count; i += 1) {
+        if (!Number.isInteger((f64[(units >>> 3) + i]! - least) / divisor)) return i
+      }
+      return count
+    },
+    runsOf(units: number, count: number, values: number, lengths: number): number {
+      const at = units >>> 3
+      let runs = 0
+      for (let i = 0; i < count; runs += 1) {
+        let next = i + 1
+        while (next < count && f64[at + next] === f64[at + i]) next += 1
+        f64[(values >>> 3) + runs] = f64[at + i]!
+        u32[(lengths >>> 2) + runs] = next - i - 1
+        i = next
+      }
+      return runs
+    },
+    mostOf(values: number, count: number): number {
+      const line = u32.subarray(values >>> 2, (values >>> 2) + count)
+      return line.reduce((a, b) => Math.max(a, b), 0) | 0
+    },
+    spreads(
+      values: number,
+      count: number,
+      least: number,
+      middle: number,
+      _tables: number,
+      above: number,
+      around: number,
+    ): void {
+      const bitsOf = (whole: number): number => (whole === 0 ? 0 : whole.toString(2).length)
+      const put = (table: number, bits: number) => (u32[(table >>> 2) + bits]! += 1)
+      u32.fill(0, above >>> 2, (above >>> 2) + 64)
+      u32.fill(0, around >>> 2, (around >>> 2) + 64)
+      for (let i = 0; i < count; i += 1) {
+        const value = f64[(values >>> 3) + i]!
+        const off = value - middle
+        put(above, bitsOf(value - least))
+        put(around, off === 0 ? 0 : bitsOf(off > 0 ? off : -off - 1) + 1)
+      }
+    },
+  }
+}
+
+function slotTwins(u32: Uint32Array, f64: Float64Array, u16: Uint16Array) {
+  function each(values: number, count: number, base: number, use: (x: bigint, i: number) => void) {
+    for (let i = 0; i < count; i += 1) use(BigInt(f64[(values >>> 3) + i]! - base), i)
+  }
+  return {
+    rescale(units: number, count: number, least: number, divisor: number): void {
+      const at = units >>> 3
+      for (let i = 0; i < count; i += 1) f64[at + i] = (f64[at + i]! - least) / divisor
+    },
+    patchesOf(
+      values: number,
+      count: number,
+      base: number,
+      width: number,
+      slots: number,
+      places: number,
+      highs: number,
+    ): number {
+      let patches = 0
+      each(values, count, base, (x, i) => {
+        u32[(slots >>> 2) + i] = Number(x & 0xffffffffn)
+        const high = x >> BigInt(width)
+        if (high === 0n) return
+        u16[(places >>> 1) + patches] = i
+        u32[(highs >>> 2) + patches] = Number(BigInt.asUintN(32, high))
+        patches += 1
+      })
+      return patches
+    },
+    halvesOf(values: number, count: number, base: number, lows: number, highs: number): void {
+      each(values, count, base, (x, i) => {
+        u32[(lows >>> 2) + i] = Number(x & 0xffffffffn)
+        u32[(highs >>> 2) + i] = Number((x >> 32n) & 0xffffffffn)
+      })
+    },
+    deltasOf(units: number, count: number, out: number): void {
+      const at = units >>> 3
+      f64[out >>> 3] = 0
+      for (let i = 1; i < count; i += 1) f64[(out >>> 3) + i] = f64[at + i]! - f64[at + i - 1]!
     },
     slotsOf(units: number, count: number, least: number, slots: number): void {
       for (let i = 0; i < count; i += 1) {
@@ -236,6 +337,71 @@ function encodeTwins(u32: Uint32Array, f64: Float64Array) {
         u32[(slots >>> 2) + i] = saturated(f64[at + i]! - f64[at + i - 1]! - base)
       }
       u32[slots >>> 2] = 0
+    },
+  }
+}
+
+const golden64 = 0x9e3779b97f4a7c15n
+
+function dictionaryTwins(memory: ArrayBuffer) {
+  const u16 = new Uint16Array(memory)
+  const u32 = new Uint32Array(memory)
+  const f64 = new Float64Array(memory)
+  const bits = new BigUint64Array(memory)
+  const unitBits = new BigUint64Array(1)
+  const unitDouble = new Float64Array(unitBits.buffer)
+
+  function slotFor(unit: number, table: number, mask: number): number {
+    unitDouble[0] = unit
+    const hash = BigInt.asUintN(64, unitBits[0]! * golden64)
+    for (let slot = Number(hash >> 48n) & mask; ; slot = (slot + 1) & mask) {
+      const key = f64[(table >>> 3) + slot]!
+      if (key === unit || key === -1) return slot
+    }
+  }
+  return {
+    distinct(
+      units: number,
+      count: number,
+      most: number,
+      table: number,
+      mask: number,
+      slots: number,
+      found: number,
+    ): number {
+      f64.fill(-1, table >>> 3, (table >>> 3) + mask + 1)
+      let known = 0
+      for (let i = 0; i < count; i += 1) {
+        const unit = f64[(units >>> 3) + i]!
+        const slot = slotFor(unit, table, mask)
+        if (f64[(table >>> 3) + slot] === -1) {
+          if (known === most) return most + 1
+          f64[(table >>> 3) + slot] = unit
+          bits[(found >>> 3) + known] = bits[(units >>> 3) + i]!
+          known += 1
+        }
+        u16[(slots >>> 1) + i] = slot
+      }
+      return known
+    },
+    placeCodes(
+      dictionary: number,
+      count: number,
+      table: number,
+      mask: number,
+      codes: number,
+    ): void {
+      for (let i = 0; i < count; i += 1) {
+        u32[(codes >>> 2) + slotFor(f64[(dictionary >>> 3) + i]!, table, mask)] = i
+      }
+    },
+    codesOf(slots: number, count: number, codes: number, base: number, out: number): void {
+      for (let i = 0; i < count; i += 1) {
+        u32[(out >>> 2) + i] = u32[(codes >>> 2) + u16[(slots >>> 1) + i]!]! - base
+      }
+    },
+    sortFew(values: number, count: number): void {
+      f64.subarray(values >>> 3, (values >>> 3) + count).sort()
     },
   }
 }
@@ -308,7 +474,9 @@ export function scalarKernels(memory: ArrayBuffer): SimdKernels {
     memory,
     ...packedTwins(u32, f64, new BigUint64Array(memory), u16),
     ...valueTwins(u32, f64, new BigInt64Array(memory)),
-    ...encodeTwins(u32, f64),
+    ...measureTwins(u32, f64, new BigInt64Array(memory)),
+    ...slotTwins(u32, f64, u16),
+    ...dictionaryTwins(memory),
     ...bitmapTwins(memory),
     xxh64(at: number, bytes: number, seed: bigint): bigint {
       return BigInt.asIntN(64, xxh64(u8.subarray(at, at + bytes), seed))

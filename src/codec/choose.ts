@@ -2,13 +2,13 @@
 // wins, and FOR wins unless another saves a tenth (it alone can be searched and summed without
 // decoding).
 import { assert } from '#base'
-import { deltaBytes, forBytes, patchingOf, rleBytes, statsOf } from './measure.ts'
-import type { Patching, VectorStats } from './measure.ts'
 import { packedBytes } from './bitpack.ts'
 import { countDistinct, searchCode, takeDictionary } from './dictionary.ts'
+import { encodePlaces } from './encode-places.ts'
 import { bitsOf, dictionaryMax, encodings, rleSaves, vectorRows } from './layout.ts'
 import type { Level } from './layout.ts'
-import { units } from './units.ts'
+import { deltaBytes, forBytes, patchingOf, rleBytes, takeDeltas, takeRuns } from './measure.ts'
+import type { Patching, VectorStats } from './measure.ts'
 
 export interface Plan {
   readonly encoding: number
@@ -113,26 +113,31 @@ function patched(
   atMost: number,
 ): Candidate | undefined {
   const step = Math.max(1, Math.floor(stats.length / sampledVectors))
-  let rows = 0
-  let bytes = 0
-  let all = 0
-  for (let v = 0; v < stats.length; v += 1) {
-    all += stats[v]!.count
-    if (v % step !== 0) continue
-    rows += stats[v]!.count
-    bytes += patchingAt(v).bytes + patchMetaBytes
+  if (step > 1) {
+    let rows = 0
+    let bytes = 0
+    for (let v = 0; v < stats.length; v += step) {
+      rows += stats[v]!.count
+      bytes += patchingAt(v).bytes + patchMetaBytes
+    }
+    const all = total(stats, ({ count }) => count)
+    if ((bytes * all) / rows > atMost) return undefined
   }
-  if (step > 1 && (bytes * all) / rows > atMost) return undefined
   const patchings = stats.map((_, v) => patchingAt(v))
   return { encoding, bytes: patchedBytes(patchings), patchings }
 }
 
-/** The deltas of one vector; slot 0 is none. */
-export const deltas = new Float64Array(vectorRows)
-
-/** Fills `deltas` from units[from, end). */
-export function takeDeltas(from: number, end: number): void {
-  for (let i = from + 1; i < end; i += 1) deltas[i - from] = units[i]! - units[i - 1]!
+/** How many distinct units there are where units never fall; undefined where they do. */
+function distinctRising(stats: readonly VectorStats[]): number | undefined {
+  let distinct = 0
+  let before = -1
+  for (const { count, first, last, deltaLeast, runs } of stats) {
+    if (count === 0) continue
+    if (deltaLeast < 0 || first < before) return undefined
+    distinct += first === before ? runs - 1 : runs
+    before = last
+  }
+  return distinct
 }
 
 /**
@@ -144,14 +149,17 @@ function dictionaryOf(
   stats: readonly VectorStats[],
   atMost: number,
 ): Candidate | undefined {
-  const most = Math.min(dictionaryMax, Math.max(2, Math.floor(Math.min(atMost / 2, count / 2))))
+  let most = Math.min(dictionaryMax, Math.max(2, Math.floor(Math.min(atMost / 2, count / 2))))
+  if ((distinctRising(stats) ?? 0) > most) return undefined
+  // Codes of so many bits are as long as `atMost`; one bit less has to do.
+  const bits = Math.ceil((atMost * 8) / count)
+  const codesMax = bits > 12 ? dictionaryMax : 2 ** (bits - 1)
   if (count > vectorRows) {
-    const inFirst = countDistinct(vectorRows, vectorRows)
-    if ((count * bitsOf(inFirst - 1)) / 8 >= atMost) return undefined
-  }
+    const mostInFirst = Math.min(vectorRows, codesMax)
+    if (countDistinct(vectorRows, mostInFirst) > mostInFirst) return undefined
+  } else most = Math.min(most, codesMax)
   const distinct = countDistinct(count, most)
   if (distinct > most) return undefined
-  if (count <= vectorRows && (count * bitsOf(distinct - 1)) / 8 >= atMost) return undefined
   const dictionary = takeDictionary()
   let bytes = 0
   for (const each of stats) {
@@ -166,48 +174,97 @@ function dictionaryOf(
   return { encoding: encodings.dictionary, bytes, dictionary }
 }
 
+/** RLE, unless runs are too many for it to be smaller than `atMost`. */
+function runsCandidate(
+  starts: Uint32Array,
+  stats: readonly VectorStats[],
+  atMost: number,
+): Candidate | undefined {
+  const metaBytes = stats.length * runMetaBytes
+  if (total(stats, rleBytes) + metaBytes >= atMost) return undefined
+  for (let v = 0; v < stats.length; v += 1) {
+    const each = stats[v]!
+    if (each.count > 0) each.runMost = takeRuns(starts[v]!, starts[v + 1]!).lengthMost
+  }
+  return { encoding: encodings.rle, bytes: total(stats, rleBytes) + metaBytes }
+}
+
+function leastOf(candidates: readonly Candidate[]): number {
+  let least = Infinity
+  for (const each of candidates) if (each.bytes < least) least = each.bytes
+  return least
+}
+
+function forPatched(starts: Uint32Array, stats: readonly VectorStats[]): PatchingAt {
+  const { unitsAt } = encodePlaces()
+  return (v) => {
+    const { count, least } = stats[v]!
+    return patchingOf(unitsAt + starts[v]! * 8, count, least, count)
+  }
+}
+
+function deltaPatched(starts: Uint32Array, stats: readonly VectorStats[]): PatchingAt {
+  const { deltasAt } = encodePlaces()
+  return (v) => {
+    const { count, deltaLeast } = stats[v]!
+    takeDeltas(starts[v]!, starts[v + 1]!)
+    return patchingOf(deltasAt + 8, Math.max(0, count - 1), deltaLeast, count)
+  }
+}
+
+const deltaCandidate = (stats: readonly VectorStats[]): Candidate => ({
+  encoding: encodings.delta,
+  bytes: total(stats, deltaBytes) + stats.length * runMetaBytes,
+})
+
+/** FOR, and the encoding that is asked for where it can hold the page. */
+function forcedCandidates(
+  starts: Uint32Array,
+  stats: readonly VectorStats[],
+  forced: number,
+): Candidate[] {
+  const candidates: Candidate[] = [{ encoding: encodings.for, bytes: total(stats, forBytes) }]
+  const delta = deltaCandidate(stats)
+  let found: Candidate | undefined
+  if (forced === encodings.delta) found = delta
+  else if (forced === encodings.rle) found = runsCandidate(starts, stats, Infinity)
+  else if (forced === encodings.pfor) {
+    found = patched(forced, stats, forPatched(starts, stats), Infinity)
+  } else if (forced === encodings.deltaPatched && delta.bytes < Infinity) {
+    found = patched(forced, stats, deltaPatched(starts, stats), Infinity)
+  } else if (forced === encodings.dictionary) {
+    const count = starts[stats.length]!
+    found = dictionaryOf(count, stats, count * 2)
+  }
+  if (found !== undefined) candidates.push(found)
+  return candidates
+}
+
 function candidatesOf(
-  count: number,
   starts: Uint32Array,
   stats: readonly VectorStats[],
   level: Level,
-  forced: number | undefined,
   habit: Habit | undefined,
 ): Candidate[] {
-  const plain = total(stats, forBytes)
-  const candidates: Candidate[] = [{ encoding: encodings.for, bytes: plain }]
-  if (level === 'none' && forced === undefined) return candidates
-  const delta = total(stats, deltaBytes)
-  candidates.push(
-    { encoding: encodings.delta, bytes: delta + stats.length * runMetaBytes },
-    { encoding: encodings.rle, bytes: total(stats, rleBytes) + stats.length * runMetaBytes },
-  )
-  const done = level === 'low' || delta === 0
-  if (done && forced === undefined) return candidates
-  let least = plain
-  for (const each of candidates) if (each.bytes < least) least = each.bytes
-  const forPatching: PatchingAt = (v) => {
-    const each = stats[v]!
-    return patchingOf(units, starts[v]!, starts[v + 1]!, each.least, each.count)
-  }
-  const deltaPatching: PatchingAt = (v) => {
-    const each = stats[v]!
-    takeDeltas(starts[v]!, starts[v + 1]!)
-    return patchingOf(deltas, 1, each.count, each.deltaLeast, each.count)
-  }
-  const { pfor, deltaPatched } = encodings
-  const atMost = forced === undefined ? least : Infinity
-  if (isWorthTrying(habit, pfor)) {
-    const values = patched(pfor, stats, forPatching, atMost)
+  const candidates: Candidate[] = [{ encoding: encodings.for, bytes: total(stats, forBytes) }]
+  if (level === 'none') return candidates
+  const delta = deltaCandidate(stats)
+  candidates.push(delta)
+  const runs = runsCandidate(starts, stats, leastOf(candidates))
+  if (runs !== undefined) candidates.push(runs)
+  const isEven = delta.bytes === stats.length * runMetaBytes
+  if (level === 'low' || isEven) return candidates
+  const atMost = leastOf(candidates)
+  if (isWorthTrying(habit, encodings.pfor)) {
+    const values = patched(encodings.pfor, stats, forPatched(starts, stats), atMost)
     if (values !== undefined) candidates.push(values)
   }
-  if (delta < Infinity && isWorthTrying(habit, deltaPatched)) {
-    const steps = patched(deltaPatched, stats, deltaPatching, atMost)
+  if (delta.bytes < Infinity && isWorthTrying(habit, encodings.deltaPatched)) {
+    const steps = patched(encodings.deltaPatched, stats, deltaPatched(starts, stats), atMost)
     if (steps !== undefined) candidates.push(steps)
   }
-  for (const each of candidates) if (each.bytes < least) least = each.bytes
   if (isWorthTrying(habit, encodings.dictionary)) {
-    const dictionary = dictionaryOf(count, stats, forced === undefined ? least : count * 2)
+    const dictionary = dictionaryOf(starts[stats.length]!, stats, leastOf(candidates))
     if (dictionary !== undefined) candidates.push(dictionary)
   }
   if (habit !== undefined) habit.pages += 1
@@ -225,29 +282,27 @@ function withoutCloseRle(candidates: readonly Candidate[], rle: Candidate): Cand
 }
 
 /**
- * Plans units[0, count), cut into vectors at `starts`; `forced` takes that encoding where it can
+ * Plans the page's units, cut into vectors at `starts`; `forced` takes that encoding where it can
  * hold the page. `habit` is that of the column in the file, brought up to date.
  */
 export function planUnits(
-  count: number,
   starts: Uint32Array,
+  stats: readonly VectorStats[],
   level: Level,
   forced: number | undefined,
   habit?: Habit,
 ): Plan {
-  const stats: VectorStats[] = []
-  let constant = true
-  for (let v = 0; v + 1 < starts.length; v += 1) {
-    const each = statsOf(starts[v]!, starts[v + 1]!)
-    if (each.least !== each.most) constant = false
-    stats.push(each)
-  }
-  if (constant && (forced === undefined || forced === encodings.const)) {
+  const count = starts[stats.length]!
+  const isConstant = stats.every(({ least, most }) => least === most)
+  if (isConstant && (forced === undefined || forced === encodings.const)) {
     return { encoding: encodings.const, stats, patchings: [], dictionary: undefined, bytes: 0 }
   }
   const kept = count <= habitRowsMax && forced === undefined ? habit : undefined
   const pagesBefore = kept?.pages
-  const candidates = candidatesOf(count, starts, stats, level, forced, kept)
+  const candidates =
+    forced === undefined
+      ? candidatesOf(starts, stats, level, kept)
+      : forcedCandidates(starts, stats, forced)
   let best = candidates[0]
   assert(best !== undefined, 'there is always FOR')
   const bias = level === 'high' ? 1 : forPreferred

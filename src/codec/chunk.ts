@@ -2,8 +2,8 @@
 // vectors, stored as a raw LZ4 block where that is smaller than the vectors themselves, else as
 // they are (the lengths tell which).
 import { VarveError } from '#base'
-import { hash32, lz4Compress, lz4Decompress } from '#kernel'
-import { chunkVectorsLz4, lz4BytesMin } from './layout.ts'
+import { arena, hash32, lz4Compress, lz4Decompress } from '#kernel'
+import { chunkVectorsLz4, lz4BytesMin, lz4SavesPacked } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 
 export interface Chunks {
@@ -19,8 +19,19 @@ export function chunkCountOf(vectorCount: number, lz4: boolean): number {
   return lz4 ? Math.ceil(vectorCount / chunkVectorsLz4) : vectorCount
 }
 
+/** Of each chunk; where the payload lies in the arena it is hashed there. */
 function checksumsOf(payload: Uint8Array, starts: Float64Array): Uint32Array {
   const checksums = new Uint32Array(starts.length - 1)
+  const { kernels } = arena()
+  if (payload.buffer === kernels.memory) {
+    const at = payload.byteOffset
+    for (let chunk = 0; chunk < checksums.length; chunk += 1) {
+      const from = starts[chunk]!
+      const bytes = starts[chunk + 1]! - from
+      if (bytes > 0) checksums[chunk] = kernels.xxh64Low(at + from, bytes)
+    }
+    return checksums
+  }
   for (let chunk = 0; chunk < checksums.length; chunk += 1) {
     const from = starts[chunk]!
     const end = starts[chunk + 1]!
@@ -35,10 +46,19 @@ export function plainChunks(payload: Uint8Array, vectorStarts: Float64Array): Ch
   return { lz4: false, chunkVectors: 1, chunkStarts: vectorStarts, checksums, payload }
 }
 
+/** The beginning of a page that is compressed to see whether any of it can be. */
+const lz4SampleBytes = 8192
+
+/** Packed slots whose beginning does not save a quarter of what all is to save are noise. */
+function isNoise(raw: Uint8Array, saves: number): boolean {
+  if (saves < lz4SavesPacked || raw.length < lz4SampleBytes * 3) return false
+  return lz4Compress(raw.subarray(0, lz4SampleBytes)).length > lz4SampleBytes * (1 - saves / 4)
+}
+
 /**
  * Chunks of 16 vectors, compressed; undefined where that saves less than `saves` (0 to 1) of the
  * page. The first chunk is the sample: where it saves less than half of that, the others are not
- * tried.
+ * tried; nor is it itself where it begins with noise.
  */
 export function lz4Chunks(
   payload: Uint8Array,
@@ -54,6 +74,7 @@ export function lz4Chunks(
     const from = vectorStarts[chunk * chunkVectorsLz4]!
     const end = vectorStarts[Math.min(vectorCount, (chunk + 1) * chunkVectorsLz4)]!
     const raw = payload.subarray(from, end)
+    if (chunk === 0 && isNoise(raw, saves)) return undefined
     const block = raw.length === 0 ? raw : lz4Compress(raw)
     const part = block.length < raw.length ? block : raw
     if (chunk === 0 && part.length > raw.length * (1 - saves / 2)) return undefined

@@ -3,7 +3,8 @@
 // correctly; Clinger, "How to read floating point numbers accurately", 1990). k is found from a
 // sample; then every value is checked. What does not come back (-0, NaN, infinities, true reals) is
 // an exception: its place and its 8 bytes are stored beside the integers.
-import { denseF64 } from './gather.ts'
+import { arena } from '#kernel'
+import { encodePlaces } from './encode-places.ts'
 import { scaleMax } from './layout.ts'
 
 /** 10^0 to 10^22: all exact doubles. */
@@ -79,44 +80,48 @@ function firstScale(count: number, hint: number, habit: number | undefined): num
   const step = Math.max(1, Math.ceil(count / sampleMax))
   let seen = 0
   let hintHolds = hint > 0
+  const { values } = encodePlaces()
   for (let i = 0; i < count; i += step) {
-    sample[seen] = denseF64[i]!
-    hintHolds &&= fits(denseF64[i]!, hint)
+    const value = values[i]!
+    sample[seen] = value
+    hintHolds &&= fits(value, hint)
     seen += 1
   }
   if (hintHolds) return hint
   return habit !== undefined && isLeastScale(seen, habit) ? habit : cheapestScale(seen, 0)
 }
 
-const positions = new Uint32Array(denseF64.length)
-let positionCount = 0
+/** Of the last try: values that do not come back. */
+let misses = 0
 
 /**
- * One try at scale k: d of each value to `units`, places of those that do not come back to
- * `positions`. Stops where there are too many.
+ * One try at scale k: d of each value to the page's units, places of those that do not come back
+ * to exceptionsAt. False where there are too many; then the first ones are there.
  */
-function tryScale(count: number, k: number, units: Float64Array): boolean {
+function tryScale(count: number, k: number): boolean {
+  const { kernels } = arena()
+  const { valuesAt, unitsAt, exceptionsAt } = encodePlaces()
+  const most = Math.floor(count / exceptionShare)
   const power = powersOfTen[k]!
-  positionCount = 0
-  for (let i = 0; i < count; i += 1) {
-    const value = denseF64[i]!
-    const d = Math.round(value * power)
-    units[i] = d
-    if (d / power === value && d < two53 && d > -two53 && (d !== 0 || 1 / value > 0)) continue
-    positions[positionCount] = i
-    positionCount += 1
-    if (positionCount * exceptionShare > count) return false
-  }
-  return true
+  misses = kernels.decimals(valuesAt, count, power, unitsAt, exceptionsAt, most + 1)
+  return misses <= most
+}
+
+/** Places of the first `count` misses of the last try. */
+function missPlaces(count: number): Uint32Array {
+  const first = encodePlaces().exceptionsAt >>> 2
+  return arena().u32.slice(first, first + count)
 }
 
 /**
  * The scale to try after `scale` met too many exceptions: the one that suits those; -1 where none
  * does.
  */
-function nextScale(scale: number): number {
-  const seen = Math.min(positionCount, sampleMax)
-  for (let i = 0; i < seen; i += 1) sample[i] = denseF64[positions[i]!]!
+function nextScale(scale: number, count: number): number {
+  const { values } = encodePlaces()
+  const seen = Math.min(misses, Math.floor(count / exceptionShare) + 1, sampleMax)
+  const some = missPlaces(seen)
+  for (let i = 0; i < seen; i += 1) sample[i] = values[some[i]!]!
   return cheapestScale(seen, scale + 1)
 }
 
@@ -130,7 +135,8 @@ export interface Decimals {
  * An exception's slot repeats the value before it in its vector (else the first after it, else
  * any), so that it moves neither the vector's range nor its deltas.
  */
-function fillSlots(starts: Uint32Array, units: Float64Array, exceptions: Uint32Array): void {
+function fillSlots(starts: Uint32Array, exceptions: Uint32Array): void {
+  const { units } = encodePlaces()
   const isException = new Set(exceptions)
   let any = 0
   while (isException.has(any)) any += 1
@@ -148,26 +154,28 @@ function fillSlots(starts: Uint32Array, units: Float64Array, exceptions: Uint32A
   }
 }
 
+const noExceptions = new Uint32Array(0)
+
 /**
- * Turns denseF64[0, count) into whole numbers at one scale, in `units`. Undefined where more than
- * one value in twenty is no decimal. `hint` is the last page's scale, tried first; `habit` that of
- * pages of other runs.
+ * Turns the page's `count` values into whole numbers at one scale, as its units. Undefined where
+ * more than one value in twenty is no decimal. `hint` is the last page's scale, tried first;
+ * `habit` that of pages of other runs.
  */
 export function toDecimals(
   count: number,
   starts: Uint32Array,
   hint: number,
-  units: Float64Array,
   habit?: number,
 ): Decimals | undefined {
   let scale = firstScale(count, hint, habit)
   while (scale >= 0) {
-    if (tryScale(count, scale, units)) {
-      const exceptions = positions.slice(0, positionCount)
-      if (positionCount > 0) fillSlots(starts, units, exceptions)
+    if (tryScale(count, scale)) {
+      if (misses === 0) return { scale, exceptions: noExceptions }
+      const exceptions = missPlaces(misses)
+      fillSlots(starts, exceptions)
       return { scale, exceptions }
     }
-    scale = nextScale(scale)
+    scale = nextScale(scale, count)
   }
   return undefined
 }

@@ -55,7 +55,9 @@ export function scratchOf(): Scratch {
 }
 
 /** Unpacks `count` slots of `width` <= 32 bits from stored[at...] to u32 at `to`; slots past the
- *  count are overwritten up to the end of their mini-block. */
+ *  count are overwritten up to the end of their mini-block. Stored bytes that lie in the arena are
+ *  unpacked where they are; up to a mini-block behind them is read, and what comes of it is in slots
+ *  past the count. */
 export function unpackTo(
   to: number,
   stored: Uint8Array,
@@ -64,9 +66,12 @@ export function unpackTo(
   width: number,
 ): void {
   const { kernels, u8 } = arena()
-  const { packed } = scratchOf()
-  u8.set(stored.subarray(at, at + packed32Bytes(count, width)), packed)
-  kernels.unpack(width, packed, Math.ceil(count / rowsMini), to)
+  let from = stored.byteOffset + at
+  if (stored.buffer !== u8.buffer || (from & 3) !== 0) {
+    from = scratchOf().packed
+    u8.set(stored.subarray(at, at + packed32Bytes(count, width)), from)
+  }
+  kernels.unpack(width, from, Math.ceil(count / rowsMini), to)
 }
 
 function applyPatches(stored: StoredVector, at: number, width: number): void {

@@ -46,6 +46,24 @@ function wideToI64(job: Job, from: number, end: number, out: BigInt64Array, at: 
 
 const doubleBits = 53
 
+/** A whole vector of decoded values, where the kernels put it; made once, most vectors are whole. */
+let wholeF64: Float64Array | undefined
+let wholeI64: BigInt64Array | undefined
+
+function decodedF64(from: number, end: number): Float64Array {
+  const values = scratchOf().values >>> 3
+  if (end - from < vectorRows) return arena().f64.subarray(values + from, values + end)
+  wholeF64 ??= arena().f64.subarray(values, values + vectorRows)
+  return wholeF64
+}
+
+function decodedI64(from: number, end: number): BigInt64Array {
+  const values = scratchOf().values >>> 3
+  if (end - from < vectorRows) return arena().i64.subarray(values + from, values + end)
+  wholeI64 ??= arena().i64.subarray(values, values + vectorRows)
+  return wholeI64
+}
+
 function denseI64(job: Job, from: number, end: number, out: BigInt64Array, at: number): void {
   const { meta, vector } = job
   if (meta.widths[vector]! > doubleBits) {
@@ -53,8 +71,7 @@ function denseI64(job: Job, from: number, end: number, out: BigInt64Array, at: n
     return
   }
   valuesI64(job)
-  const values = scratchOf().values >>> 3
-  out.set(arena().i64.subarray(values + from, values + end), at)
+  out.set(decodedI64(from, end), at)
 }
 
 function checkDoubles(job: Job): void {
@@ -73,8 +90,7 @@ function denseF64(job: Job, from: number, end: number, out: Float64Array, at: nu
   }
   checkDoubles(job)
   valuesF64(job)
-  const values = scratchOf().values >>> 3
-  out.set(arena().f64.subarray(values + from, values + end), at)
+  out.set(decodedF64(from, end), at)
   const exceptions = meta.exceptions?.[vector]
   if (exceptions !== undefined) copyExceptions(job, exceptions, from, end, out, at)
 }
@@ -288,10 +304,13 @@ export function decodeRows(
       chunkBytes = openChunk(meta, chunk, stored, storedFrom, place)
       chunkStart = meta.vectorStarts[chunk * meta.chunkVectors]!
     }
-    const bytes = chunkBytes.subarray(
-      meta.vectorStarts[vector]! - chunkStart,
-      meta.vectorStarts[vector + 1]! - chunkStart,
-    )
+    const bytes =
+      meta.chunkVectors === 1
+        ? chunkBytes
+        : chunkBytes.subarray(
+            meta.vectorStarts[vector]! - chunkStart,
+            meta.vectorStarts[vector + 1]! - chunkStart,
+          )
     const job = { meta, vector, bytes, present, place }
     if (present === rowsOf(meta.rowCount, vector)) decodeDense(job, from, end, target, to)
     else decodeSparse(job, from, end, target, to)

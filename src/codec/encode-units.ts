@@ -1,18 +1,14 @@
 // Units to stored vectors: the writers of encodings 0 to 7.
 import { assert } from '#base'
-import { pack } from './bitpack.ts'
-import { deltas, takeDeltas } from './choose.ts'
+import { arena } from '#kernel'
+import { pack, packed32Bytes } from './bitpack.ts'
 import type { Plan } from './choose.ts'
-import { codeAt, codeOf } from './dictionary.ts'
-import { denseF64 } from './gather.ts'
+import { searchCode, takeCodes } from './dictionary.ts'
+import { encodePlaces } from './encode-places.ts'
 import type { Presence } from './gather.ts'
 import { bitsOf, bitsOfBig, blockRowsMax, encodings, rowsOf, vectorRows } from './layout.ts'
-import { boundsOf, units } from './units.ts'
-
-const two32 = 4294967296
-const slots = new Uint32Array(vectorRows + 4)
-const denseHalves = new Uint32Array(denseF64.buffer)
-const residuals = new Float64Array(vectorRows)
+import { takeDeltas, takeRuns } from './measure.ts'
+import { boundsOf } from './units.ts'
 
 /**
  * What the meta says of each vector, filled while the vectors are written: scratch memory, of which
@@ -26,6 +22,8 @@ export interface Written {
   readonly lengthWidths: Uint8Array
   /** Stored bytes; `end` of them are in use. */
   payload: Uint8Array
+  /** Its address in the arena; -1 where it lies elsewhere. */
+  payloadAt: number
   end: number
 }
 
@@ -36,18 +34,21 @@ const scratch: Written = {
   patches: new Uint16Array(vectorsMax),
   runs: new Uint16Array(vectorsMax),
   lengthWidths: new Uint8Array(vectorsMax),
-  payload: new Uint8Array(64 << 10),
+  payload: new Uint8Array(0),
+  payloadAt: -1,
   end: 0,
 }
-/** Longer pages (of long texts) give their room back. */
-const payloadKeptMax = 1 << 20
+/** What packing may write behind its bytes. */
+const packSlackBytes = packed32Bytes(128, 32)
 
 /** Room for `vectorCount` vectors of at most `bytesMax` bytes in all; what was written is lost. */
 export function startWriting(vectorCount: number, bytesMax: number): Written {
-  const { payload } = scratch
-  if (payload.length < bytesMax || payload.length > Math.max(bytesMax, payloadKeptMax)) {
-    scratch.payload = new Uint8Array(Math.max(bytesMax, 64 << 10))
-  }
+  const { payloadAt, payloadBytesMax } = encodePlaces()
+  const isInArena = bytesMax + packSlackBytes <= payloadBytesMax
+  if (isInArena && scratch.payloadAt < 0) {
+    scratch.payload = arena().u8.subarray(payloadAt, payloadAt + payloadBytesMax)
+  } else if (!isInArena) scratch.payload = new Uint8Array(bytesMax)
+  scratch.payloadAt = isInArena ? payloadAt : -1
   scratch.widths.fill(0, 0, vectorCount)
   scratch.bases.fill(0, 0, vectorCount)
   scratch.patches.fill(0, 0, vectorCount)
@@ -73,77 +74,92 @@ export function writeBitmap(
   out.end += bytes
 }
 
-/** Packs residuals[0, count), taken modulo 2^width. */
-function packResiduals(out: Written, count: number, width: number): void {
-  for (let i = 0; i < count; i += 1) slots[i] = residuals[i]!
-  out.end = pack(slots, count, Math.min(width, 32), out.payload, out.end)
-  if (width <= 32) return
-  for (let i = 0; i < count; i += 1) slots[i] = Math.floor(residuals[i]! / two32)
-  out.end = pack(slots, count, width - 32, out.payload, out.end)
+/** Packs the `count` slots at slotsAt, and what is above 32 bits of each at highsAt. */
+function packSlots(out: Written, count: number, width: number): void {
+  const { slotsAt, highsAt } = encodePlaces()
+  out.end = pack(slotsAt, count, Math.min(width, 32), out, out.end)
+  if (width > 32) out.end = pack(highsAt, count, width - 32, out, out.end)
 }
 
-const patchPlaces = new Uint16Array(vectorRows)
-const patchHighs = new Int32Array(vectorRows)
+/** Packs the `count` values (f64) at `valuesAt` less `base`, whole numbers of `width` bits. */
+function packAbove(
+  out: Written,
+  valuesAt: number,
+  count: number,
+  base: number,
+  width: number,
+): void {
+  const { kernels } = arena()
+  const { slotsAt, highsAt } = encodePlaces()
+  if (width > 32) kernels.halvesOf(valuesAt, count, base, slotsAt, highsAt)
+  else kernels.slotsOf(valuesAt, count, base, slotsAt)
+  packSlots(out, count, width)
+}
 
 /**
- * Packs residuals[0, count) and stores what lies above `width` bits, u16 places first, then i32
- * highs.
+ * Packs the `count` values (f64) at `valuesAt` less `base` and stores what lies above `width` bits,
+ * u16 places first, then i32 highs.
  */
-function packPatched(out: Written, vector: number, count: number, width: number): void {
-  const span = 2 ** width
-  let patches = 0
-  for (let i = 0; i < count; i += 1) {
-    const high = Math.floor(residuals[i]! / span)
-    if (high === 0) continue
-    patchPlaces[patches] = i
-    patchHighs[patches] = high
-    patches += 1
-  }
-  packResiduals(out, count, width)
+function packPatched(
+  out: Written,
+  vector: number,
+  valuesAt: number,
+  count: number,
+  base: number,
+): void {
+  const { kernels, u8 } = arena()
+  const { slotsAt, patchPlacesAt, patchHighsAt } = encodePlaces()
+  const width = out.widths[vector]!
+  const patches = kernels.patchesOf(
+    valuesAt,
+    count,
+    base,
+    width,
+    slotsAt,
+    patchPlacesAt,
+    patchHighsAt,
+  )
+  packSlots(out, count, width)
   out.patches[vector] = patches
   if (patches === 0) return
-  const view = new DataView(out.payload.buffer, out.end, patches * 6)
-  for (let p = 0; p < patches; p += 1) {
-    view.setUint16(p * 2, patchPlaces[p]!, true)
-    view.setInt32(patches * 2 + p * 4, patchHighs[p]!, true)
-  }
+  out.payload.set(u8.subarray(patchPlacesAt, patchPlacesAt + patches * 2), out.end)
+  out.payload.set(u8.subarray(patchHighsAt, patchHighsAt + patches * 4), out.end + patches * 2)
   out.end += patches * 6
 }
 
-const lengths = new Uint32Array(vectorRows + 4)
-
 /** RLE: the value of each run packed, then the length of each, less one. */
 function packRuns(out: Written, vector: number, from: number, end: number, least: number): void {
-  let runs = 0
-  let most = 0
-  for (let i = from; i < end;) {
-    const unit = units[i]!
-    let next = i + 1
-    while (next < end && units[next] === unit) next += 1
-    residuals[runs] = unit - least
-    lengths[runs] = next - i - 1
-    if (next - i - 1 > most) most = next - i - 1
-    runs += 1
-    i = next
-  }
-  const lengthWidth = bitsOf(most)
+  const { deltasAt, highsAt } = encodePlaces()
+  const width = out.widths[vector]!
+  const { runs, lengthMost } = takeRuns(from, end)
+  const lengthWidth = bitsOf(lengthMost - 1)
   out.runs[vector] = runs
   out.lengthWidths[vector] = lengthWidth
-  packResiduals(out, runs, out.widths[vector]!)
-  out.end = pack(lengths, runs, lengthWidth, out.payload, out.end)
+  packAbove(out, deltasAt, runs, least, width)
+  // High halves lie where the lengths were.
+  if (width > 32) takeRuns(from, end)
+  out.end = pack(highsAt, runs, lengthWidth, out, out.end)
 }
 
-function fillResiduals(from: number, count: number, base: number): void {
-  for (let i = 0; i < count; i += 1) residuals[i] = units[from + i]! - base
+/** Slot i holds delta i less the base; slot 0 holds nothing (0), so that slots line up with rows. */
+function packDeltas(out: Written, vector: number, from: number, end: number, base: number): void {
+  const { kernels } = arena()
+  const { unitsAt, slotsAt } = encodePlaces()
+  const width = out.widths[vector]!
+  if (width <= 32) {
+    kernels.deltaSlotsOf(unitsAt + from * 8, end - from, base, slotsAt)
+    packSlots(out, end - from, width)
+    return
+  }
+  packAbove(out, deltasFrom(from, end, base), end - from, base, width)
 }
 
-/**
- * Slot i holds delta i less the base; slot 0 holds nothing (0), so that slots line up with rows.
- */
-function fillDeltas(from: number, end: number, base: number): void {
+/** Deltas with the base for the first, which has none; their address. */
+function deltasFrom(from: number, end: number, base: number): number {
+  const { deltasAt } = encodePlaces()
   takeDeltas(from, end)
-  residuals[0] = 0
-  for (let i = 1; i < end - from; i += 1) residuals[i] = deltas[i]! - base
+  arena().f64[deltasAt >>> 3] = base
+  return deltasAt
 }
 
 /** Writes the packed part of `vector`, whose units are units[from, end), from < end. */
@@ -156,41 +172,37 @@ export function writeUnits(
 ): void {
   const stats = plan.stats[vector]!
   const patching = plan.patchings[vector]
+  const { dictionary } = plan
+  const valuesAt = encodePlaces().unitsAt + from * 8
   const count = end - from
   let base = stats.least
   let width = bitsOf(stats.most - stats.least)
-  switch (plan.encoding) {
-    case encodings.const:
-      return
-    case encodings.delta:
-      base = stats.deltaLeast
-      width = bitsOf(stats.deltaMost - stats.deltaLeast)
-      break
-    case encodings.dictionary:
-      base = codeOf(stats.least)
-      width = bitsOf(codeOf(stats.most) - base)
-      break
-    default:
-      if (patching !== undefined) ({ base, width } = patching)
+  if (patching !== undefined) ({ base, width } = patching)
+  else if (plan.encoding === encodings.delta) {
+    base = stats.deltaLeast
+    width = bitsOf(stats.deltaMost - stats.deltaLeast)
+  } else if (dictionary !== undefined) {
+    base = searchCode(dictionary, stats.least)
+    width = bitsOf(searchCode(dictionary, stats.most) - base)
   }
+  if (plan.encoding === encodings.const) return
   out.widths[vector] = width
   out.bases[vector] = plan.encoding === encodings.pfor ? base - stats.least : base
   switch (plan.encoding) {
     case encodings.rle:
-      packRuns(out, vector, from, end, base)
-      return
+      return packRuns(out, vector, from, end, base)
     case encodings.dictionary:
-      for (let i = 0; i < count; i += 1) residuals[i] = codeAt(from + i) - base
-      break
+      takeCodes(from, end, base)
+      return packSlots(out, count, width)
     case encodings.delta:
+      return packDeltas(out, vector, from, end, base)
     case encodings.deltaPatched:
-      fillDeltas(from, end, base)
-      break
+      return packPatched(out, vector, deltasFrom(from, end, base), count, base)
+    case encodings.pfor:
+      return packPatched(out, vector, valuesAt, count, base)
     default:
-      fillResiduals(from, count, base)
+      return packAbove(out, valuesAt, count, base, width)
   }
-  if (patching === undefined) packResiduals(out, count, width)
-  else packPatched(out, vector, count, width)
 }
 
 /** FOR over wide units: exact, slow, rare. */
@@ -205,12 +217,15 @@ export function writeWide(
   const least = wide[leastAt]!
   const width = bitsOfBig(wide[mostAt]! - least)
   const count = end - from
+  const { u32 } = arena()
+  const { slotsAt, highsAt } = encodePlaces()
   out.widths[vector] = width
-  for (let i = 0; i < count; i += 1) slots[i] = Number((wide[from + i]! - least) & 0xffffffffn)
-  out.end = pack(slots, count, Math.min(width, 32), out.payload, out.end)
-  if (width <= 32) return
-  for (let i = 0; i < count; i += 1) slots[i] = Number((wide[from + i]! - least) >> 32n)
-  out.end = pack(slots, count, width - 32, out.payload, out.end)
+  for (let i = 0; i < count; i += 1) {
+    const unit = wide[from + i]! - least
+    u32[(slotsAt >>> 2) + i] = Number(unit & 0xffffffffn)
+    u32[(highsAt >>> 2) + i] = Number(unit >> 32n)
+  }
+  packSlots(out, count, width)
 }
 
 /**
@@ -226,12 +241,14 @@ export function writeExceptions(
 ): void {
   const count = next - first
   assert(out.end + count * 10 <= out.payload.length, 'exceptions pass the room made for them')
-  const view = new DataView(out.payload.buffer, out.end, count * 10)
+  const { valueHalves } = encodePlaces()
+  const { buffer, byteOffset } = out.payload
+  const view = new DataView(buffer, byteOffset + out.end, count * 10)
   for (let e = 0; e < count; e += 1) {
     const position = exceptions[first + e]!
     view.setUint16(e * 2, position - from, true)
-    view.setUint32(count * 2 + e * 8, denseHalves[position * 2]!, true)
-    view.setUint32(count * 2 + e * 8 + 4, denseHalves[position * 2 + 1]!, true)
+    view.setUint32(count * 2 + e * 8, valueHalves[position * 2]!, true)
+    view.setUint32(count * 2 + e * 8 + 4, valueHalves[position * 2 + 1]!, true)
   }
   out.end += count * 10
 }

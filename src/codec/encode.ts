@@ -14,7 +14,7 @@ import {
   writeWide,
 } from './encode-units.ts'
 import type { Written } from './encode-units.ts'
-import { gatherF64, gatherI64, gatherRows, presenceOf } from './gather.ts'
+import { gatherF64, gatherI64, gatherRows, gatherSmall, presenceOf } from './gather.ts'
 import type { Presence } from './gather.ts'
 import {
   blockRowsMax,
@@ -31,7 +31,7 @@ import { derive, startMeta } from './shape.ts'
 import type { Draft } from './shape.ts'
 import { toTextIntegers } from './text-integer.ts'
 import { textBytesOf, writeTexts } from './text.ts'
-import { scaleI64, scaleSmall, scaleUnits, units } from './units.ts'
+import { scaleI64, scaleUnits } from './units.ts'
 import type { Scaling } from './units.ts'
 import { zoneOfUnits, zoneOfWide } from './zone.ts'
 
@@ -88,23 +88,27 @@ function start(rows: Rows, encoding: number, transform: number): Draft {
 
 function integersOf(rows: Rows): Integers | undefined {
   const { column, presence, options } = rows
+  const { starts, count } = presence
   const plain = { transform: transforms.integer, scale: 0, exceptions: noPositions }
   switch (column.physical) {
     case 'f64': {
       const hint = options.previous?.transform === transforms.decimal ? options.previous.scale : 0
       const habit = options.previous === undefined ? options.habit : undefined
-      const decimals = toDecimals(presence.count, presence.starts, hint, units, habit?.scale)
+      const decimals = toDecimals(count, starts, hint, habit?.scale)
       if (decimals !== undefined && habit !== undefined) habit.scale = decimals.scale
-      const scaling = decimals && scaleUnits(presence.count, 0n)
+      const scaling = decimals && scaleUnits(starts, 0n)
       return scaling && decimals && { transform: transforms.decimal, ...decimals, scaling }
     }
     case 'bytes':
-      if (!toTextIntegers(column, presence.count)) return undefined
-      return { ...plain, transform: transforms.textInteger, scaling: scaleI64(presence.count) }
+      if (!toTextIntegers(column, count)) return undefined
+      return { ...plain, transform: transforms.textInteger, scaling: scaleI64(starts) }
     case 'i64':
-      return { ...plain, scaling: scaleI64(presence.count) }
-    default:
-      return { ...plain, scaling: scaleSmall(presence.count) }
+      return { ...plain, scaling: scaleI64(starts) }
+    default: {
+      const scaling = scaleUnits(starts, 0n)
+      assert(scaling !== undefined, '32-bit values span 2^53')
+      return { ...plain, scaling }
+    }
   }
 }
 
@@ -113,7 +117,9 @@ function gather(rows: Rows, rowFrom: number): void {
   if (column.physical === 'bytes') gatherRows(rowFrom, rowCount, presence.bitmap)
   else if (column.physical === 'i64') {
     gatherI64(column.values, rowFrom, rowCount, presence.bitmap)
-  } else gatherF64(column.values, rowFrom, rowCount, presence.bitmap)
+  } else if (column.physical === 'f64') {
+    gatherF64(column.values, rowFrom, rowCount, presence.bitmap)
+  } else gatherSmall(column.values, rowFrom, rowCount, presence.bitmap)
 }
 
 /** Runs `write` for each vector with present values, its bitmap written before. */
@@ -289,7 +295,7 @@ function encodePresent(rows: Rows, rowFrom: number): EncodedPage {
   const { wide } = integers.scaling
   if (wide !== undefined) return plainOrLz4(draftWide(rows, integers, wide), rows, lz4SavesPacked)
   const { encoding, habit } = options
-  const plan = planUnits(presence.count, presence.starts, level, encoding, habit)
+  const plan = planUnits(presence.starts, integers.scaling.stats, level, encoding, habit)
   const bytes = plan.bytes + integers.exceptions.length * 10
   if (
     column.physical === 'f64' &&

@@ -1,13 +1,11 @@
-// The present values of a page's rows, one after another, in scratch memory that the next page
-// overwrites.
+// The present values of a page's rows, one after another, in the arena.
 import { assert } from '#base'
 import { validityBits } from '#batch'
 import type { BytesData, ColumnData } from '#batch'
+import { arena } from '#kernel'
+import { encodePlaces } from './encode-places.ts'
 import { blockRowsMax, rowsOf, vectorRows } from './layout.ts'
 
-/** Room for a page; slots past a page's end are touched by nothing. */
-export const denseF64 = new Float64Array(blockRowsMax)
-export const denseI64 = new BigInt64Array(blockRowsMax)
 /** Bytes columns: the row of each present value. */
 export const denseRows = new Uint32Array(blockRowsMax)
 
@@ -58,42 +56,61 @@ export function presenceOf(
   return { count: starts[vectorCount]!, starts, nulls, bitmap }
 }
 
-/** Copies the present values of f64, i32, u8 and code columns to denseF64. */
+/** Of rows that lie where units will: keeps those that are present, 8 bytes each, as values. */
+function keepPresent(rowCount: number, bitmap: Uint8Array): void {
+  const { kernels, u8 } = arena()
+  const { bitsAt, unitsAt, valuesAt } = encodePlaces()
+  u8.set(bitmap.subarray(0, (rowCount + 7) >>> 3), bitsAt)
+  kernels.gather8(unitsAt, bitsAt, rowCount, valuesAt)
+}
+
+/** Copies the present values of an f64 column, as bytes: NaN payloads survive. */
 export function gatherF64(
-  values: Float64Array | Int32Array | Uint8Array | Uint32Array,
+  values: Float64Array,
   rowFrom: number,
   rowCount: number,
   bitmap: Uint8Array | undefined,
 ): void {
-  if (bitmap === undefined) {
-    // A copy of bytes where both are f64: NaN payloads survive, which `a[i] = b[i]` does not
-    // promise.
-    denseF64.set(values.subarray(rowFrom, rowFrom + rowCount))
-    return
-  }
-  let at = 0
-  for (let row = 0; row < rowCount; row += 1) {
-    if (bitmap !== undefined && (bitmap[row >>> 3]! & (1 << (row & 7))) === 0) continue
-    denseF64[at] = values[rowFrom + row]!
-    at += 1
-  }
+  const { unitsAt, valuesAt } = encodePlaces()
+  const rows = values.subarray(rowFrom, rowFrom + rowCount)
+  arena().f64.set(rows, (bitmap === undefined ? valuesAt : unitsAt) >>> 3)
+  if (bitmap !== undefined) keepPresent(rowCount, bitmap)
 }
 
-/** Copies the present values of an i64 column to denseI64. */
+/** Copies the present values of an i64 column. */
 export function gatherI64(
   values: BigInt64Array,
   rowFrom: number,
   rowCount: number,
   bitmap: Uint8Array | undefined,
 ): void {
+  const { unitsAt, valuesAt } = encodePlaces()
+  const rows = values.subarray(rowFrom, rowFrom + rowCount)
+  arena().i64.set(rows, (bitmap === undefined ? valuesAt : unitsAt) >>> 3)
+  if (bitmap !== undefined) keepPresent(rowCount, bitmap)
+}
+
+/** Makes the present values of i32, u8 and code columns units. */
+export function gatherSmall(
+  values: Int32Array | Uint8Array | Uint32Array,
+  rowFrom: number,
+  rowCount: number,
+  bitmap: Uint8Array | undefined,
+): void {
+  const { kernels, u32 } = arena()
+  const { valuesAt, unitsAt, units } = encodePlaces()
   if (bitmap === undefined) {
-    denseI64.set(values.subarray(rowFrom, rowFrom + rowCount))
+    const rows = values.subarray(rowFrom, rowFrom + rowCount)
+    if (rows instanceof Uint32Array) {
+      u32.set(rows, valuesAt >>> 2)
+      kernels.f64Whole(valuesAt, rowCount, 0, 1, unitsAt)
+    } else units.set(rows)
     return
   }
   let at = 0
   for (let row = 0; row < rowCount; row += 1) {
     if ((bitmap[row >>> 3]! & (1 << (row & 7))) === 0) continue
-    denseI64[at] = values[rowFrom + row]!
+    units[at] = values[rowFrom + row]!
     at += 1
   }
 }

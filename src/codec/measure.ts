@@ -1,7 +1,8 @@
 // One pass over the units of each vector, and from it the exact stored size of every encoding.
+import { arena } from '#kernel'
 import { packedBytes } from './bitpack.ts'
-import { bitsOf, vectorRows } from './layout.ts'
-import { units } from './units.ts'
+import { encodePlaces } from './encode-places.ts'
+import { bitsOf } from './layout.ts'
 
 /**
  * What one pass over a vector's units gives. `most - least` and deltas are exact: units are below
@@ -18,43 +19,59 @@ export interface VectorStats {
   deltaLeast: number
   deltaMost: number
   runs: number
+  /** The longest run; 0 as long as nobody asked. */
   runMost: number
 }
 
 /** Stats of units[from, end); an empty vector gives zeros. */
 export function statsOf(from: number, end: number): VectorStats {
-  const first = from < end ? units[from]! : 0
-  let least = first
-  let most = first
-  let total = first
-  let deltaLeast = Infinity
-  let deltaMost = -Infinity
-  let before = first
-  let runs = 1
-  let runFrom = from
-  let runMost = 0
-  for (let i = from + 1; i < end; i += 1) {
-    const unit = units[i]!
-    if (unit < least) least = unit
-    if (unit > most) most = unit
-    const delta = unit - before
-    if (delta < deltaLeast) deltaLeast = delta
-    if (delta > deltaMost) deltaMost = delta
-    total += unit
-    if (delta !== 0) {
-      runs += 1
-      if (i - runFrom > runMost) runMost = i - runFrom
-      runFrom = i
-    }
-    before = unit
-  }
-  if (end - runFrom > runMost) runMost = end - runFrom
+  const { unitsAt, units, statsAt } = encodePlaces()
   const count = end - from
-  if (count < 2) deltaLeast = deltaMost = 0
-  if (count === 0) runs = 0
-  const exact = most * count < Number.MAX_SAFE_INTEGER
-  const sum = exact ? total - least * count : Number.NaN
-  return { count, least, most, first, last: before, sum, deltaLeast, deltaMost, runs, runMost }
+  const stats = {
+    count,
+    least: 0,
+    most: 0,
+    first: 0,
+    last: 0,
+    sum: 0,
+    deltaLeast: 0,
+    deltaMost: 0,
+    runs: 0,
+    runMost: 0,
+  }
+  if (count === 0) return stats
+  const { kernels, f64 } = arena()
+  kernels.unitStats(unitsAt + from * 8, count, statsAt)
+  const at = statsAt >>> 3
+  const first = units[from]!
+  const least = f64[at]!
+  const most = f64[at + 1]!
+  const isExact = (most - least) * count < Number.MAX_SAFE_INTEGER
+  stats.least = least
+  stats.most = most
+  stats.first = first
+  stats.last = units[end - 1]!
+  stats.sum = isExact ? f64[at + 2]! + (first - least) * count : Number.NaN
+  if (count > 1) {
+    stats.deltaLeast = f64[at + 3]!
+    stats.deltaMost = f64[at + 4]!
+  }
+  stats.runs = f64[at + 5]! + 1
+  return stats
+}
+
+/** Runs of units[from, end), from < end: units to deltasAt, lengths - 1 to highsAt. */
+export function takeRuns(from: number, end: number): { runs: number; lengthMost: number } {
+  const { kernels } = arena()
+  const { unitsAt, deltasAt, highsAt } = encodePlaces()
+  const runs = kernels.runsOf(unitsAt + from * 8, end - from, deltasAt, highsAt)
+  return { runs, lengthMost: kernels.mostOf(highsAt, runs) + 1 }
+}
+
+/** Deltas of units[from, end) to deltasAt; number 0 is 0. */
+export function takeDeltas(from: number, end: number): void {
+  const { unitsAt, deltasAt } = encodePlaces()
+  arena().kernels.deltasOf(unitsAt + from * 8, end - from, deltasAt)
 }
 
 const deltaRangeMax = 2 ** 51
@@ -69,10 +86,13 @@ export function deltaBytes(stats: VectorStats): number {
   return packedBytes(stats.count, bitsOf(stats.deltaMost - stats.deltaLeast))
 }
 
+/** Where the longest run is not known, it is taken to be no longer than all runs have to be. */
 export function rleBytes(stats: VectorStats): number {
-  if (stats.count === 0) return 0
-  const values = packedBytes(stats.runs, bitsOf(stats.most - stats.least))
-  return values + packedBytes(stats.runs, bitsOf(stats.runMost - 1))
+  const { count, runs, runMost } = stats
+  if (count === 0) return 0
+  const longest = runMost > 0 ? runMost : Math.ceil(count / runs)
+  const values = packedBytes(runs, bitsOf(stats.most - stats.least))
+  return values + packedBytes(runs, bitsOf(longest - 1))
 }
 
 /**
@@ -88,98 +108,65 @@ export interface Patching {
 /** Bytes of a patch: u16 place, i32 what is above the slot. */
 export const patchBytes = 6
 
-const above = new Int32Array(64)
-const around = new Int32Array(64)
+/** Whole numbers below 2^53 take so many bits and a sign at most; see `spreads`. */
+const bitsMost = 54
 
-function cheapestWidth(count: number, histogram: Int32Array): { bytes: number; width: number } {
+function cheapestWidth(count: number, histogramAt: number): { bytes: number; width: number } {
+  const { u32 } = arena()
+  const histogram = histogramAt >>> 2
   let outside = 0
-  let top = 63
-  while (top > 0 && histogram[top] === 0) top -= 1
-  let best = { bytes: packedBytes(count, top), width: top }
+  let top = bitsMost
+  while (top > 0 && u32[histogram + top] === 0) top -= 1
+  let bestBytes = packedBytes(count, top)
+  let bestWidth = top
   // A patch holds 31 bits above the slot, and slots end at 32 bits.
   for (let width = top; width >= 0 && width >= top - 31; width -= 1) {
-    if (width < top) outside += histogram[width + 1]!
-    const bytes = packedBytes(count, width) + outside * patchBytes
-    if (width <= 32 && (bytes <= best.bytes || best.width > 32)) best = { bytes, width }
+    if (width < top) outside += u32[histogram + width + 1]!
+    const patchesBytes = outside * patchBytes
+    // What lies outside grows with every bit less: no smaller width can win any more.
+    if (bestWidth <= 32 && patchesBytes > bestBytes) break
+    const bytes = packedBytes(count, width) + patchesBytes
+    if (width > 32 || (bytes > bestBytes && bestWidth <= 32)) continue
+    bestBytes = bytes
+    bestWidth = width
   }
-  return best
-}
-
-const offs = new Float64Array(vectorRows)
-const offWords = new Uint32Array(offs.buffer)
-/** Of 0.5: a whole number of b bits has an exponent b above it, b > 0. */
-const exponentOfHalf = 1022
-
-/**
- * Counts the bits of values[from, end), at most a vector of them, above `least` and around
- * `middle`. Bits are read off the exponents of doubles, without a branch a value. Around the middle
- * half a step is added: -n and n - 1 then have the same exponent, that of n - 1 / 2.
- */
-function countBits(
-  values: Float64Array,
-  from: number,
-  end: number,
-  least: number,
-  middle: number,
-): void {
-  const count = end - from
-  above.fill(0)
-  around.fill(0)
-  for (let i = 0; i < count; i += 1) offs[i] = values[from + i]! - least
-  for (let i = 0; i < count; i += 1) {
-    const bits = (offWords[i * 2 + 1]! >>> 20) - exponentOfHalf
-    const slot = bits & ~(bits >> 31)
-    above[slot] = (above[slot]! + 1) | 0
-  }
-  let middles = 0
-  for (let i = 0; i < count; i += 1) {
-    const off = values[from + i]! - middle
-    if (off === 0) middles += 1
-    offs[i] = off + 0.5
-  }
-  for (let i = 0; i < count; i += 1) {
-    const slot = ((offWords[i * 2 + 1]! & 0x7fffffff) >>> 20) - exponentOfHalf + 1
-    around[slot] = (around[slot]! + 1) | 0
-  }
-  around[0] = middles
-  around[1] = around[1]! - middles
+  return { bytes: bestBytes, width: bestWidth }
 }
 
 const few = new Float64Array(15)
 
-/** A middle value of values[from, end): the median of a few. */
-function middleOf(values: Float64Array, from: number, end: number): number {
-  const step = Math.max(1, Math.ceil((end - from) / few.length))
-  let count = 0
-  for (let i = from; i < end; i += step) {
-    few[count] = values[i]!
-    count += 1
-  }
-  for (let i = 1; i < count; i += 1) {
-    const value = few[i]!
-    let at = i
+/** A middle value of `count` values at valuesAt: the median of a few. */
+function middleOf(valuesAt: number, count: number): number {
+  const { f64 } = arena()
+  const first = valuesAt >>> 3
+  const step = Math.max(1, Math.ceil(count / few.length))
+  let seen = 0
+  for (let i = 0; i < count; i += step) {
+    const value = f64[first + i]!
+    let at = seen
     for (; at > 0 && few[at - 1]! > value; at -= 1) few[at] = few[at - 1]!
     few[at] = value
+    seen += 1
   }
-  return few[count >> 1]!
+  return few[seen >> 1]!
 }
 
 /**
- * The cheaper of two windows for values[from, end): upwards from the least value, or around a
- * middle one. They span less than 2^53 and are stored in `slots` slots.
+ * The cheaper of two windows for the `count` values (f64) at `valuesAt`: upwards from the least
+ * value, or around a middle one. They span less than 2^53 and are stored in `slots` slots.
  */
 export function patchingOf(
-  values: Float64Array,
-  from: number,
-  end: number,
+  valuesAt: number,
+  count: number,
   least: number,
   slots: number,
 ): Patching {
-  if (from >= end) return { bytes: 0, base: least, width: 0 }
-  const middle = middleOf(values, from, end)
-  countBits(values, from, end, least, middle)
-  const upward = cheapestWidth(slots, above)
-  const centred = cheapestWidth(slots, around)
+  if (count === 0) return { bytes: 0, base: least, width: 0 }
+  const { tablesAt, aboveAt, aroundAt } = encodePlaces()
+  const middle = middleOf(valuesAt, count)
+  arena().kernels.spreads(valuesAt, count, least, middle, tablesAt, aboveAt, aroundAt)
+  const upward = cheapestWidth(slots, aboveAt)
+  const centred = cheapestWidth(slots, aroundAt)
   if (centred.bytes >= upward.bytes || centred.width > 32) return { ...upward, base: least }
   const base = centred.width === 0 ? middle : middle - 2 ** (centred.width - 1)
   return { ...centred, base: Math.max(base, least) }

@@ -1,16 +1,15 @@
 // True reals: RAW64 stores the 8 bytes of each value; RAW64_SHUFFLED stores all first bytes of a
 // vector, then all second bytes, ... (byte planes), because LZ4 finds the repeating high bytes only
 // when they stand together.
-import { denseF64 } from './gather.ts'
+import { arena } from '#kernel'
+import { encodePlaces } from './encode-places.ts'
 import { vectorRows } from './layout.ts'
 import type { Zone } from './layout.ts'
 
-const denseBytes = new Uint8Array(denseF64.buffer)
-const denseHalves = new Uint32Array(denseF64.buffer)
-
-/** The bytes of denseF64[from, end), valid until the next page. */
+/** The bytes of present values [from, end), valid until the next page. */
 export function rawBytes(from: number, end: number): Uint8Array {
-  return denseBytes.subarray(from * 8, end * 8)
+  const { valuesAt } = encodePlaces()
+  return arena().u8.subarray(valuesAt + from * 8, valuesAt + end * 8)
 }
 
 /** Plane by plane: byte p of value i goes to p * count + i. */
@@ -38,6 +37,7 @@ export function unshuffle(source: Uint8Array): Uint8Array {
  * Zone maps of a RAW64 page: the bits of f64 values; NaN neither least nor most, all NaN gives NaN.
  */
 export function zoneOfRaw(starts: Uint32Array): Zone {
+  const { values, valueHalves } = encodePlaces()
   const vectorCount = starts.length - 1
   const min = new BigInt64Array(vectorCount)
   const max = new BigInt64Array(vectorCount)
@@ -54,14 +54,14 @@ export function zoneOfRaw(starts: Uint32Array): Zone {
     let least = Number.NaN
     let most = Number.NaN
     for (let i = from; i < end; i += 1) {
-      const value = denseF64[i]!
+      const value = values[i]!
       if (value < least || least !== least) least = value
       if (value > most || most !== most) most = value
     }
     mins[v] = least
     maxs[v] = most
-    firsts.set(denseHalves.subarray(from * 2, from * 2 + 2), v * 2)
-    lasts.set(denseHalves.subarray(end * 2 - 2, end * 2), v * 2)
+    firsts.set(valueHalves.subarray(from * 2, from * 2 + 2), v * 2)
+    lasts.set(valueHalves.subarray(end * 2 - 2, end * 2), v * 2)
   }
   return { min, max, first, last, sum: undefined }
 }

@@ -3,14 +3,14 @@
 // cost.
 import { reserveBytes } from '#batch'
 import type { BytesData } from '#batch'
-import { denseI64, denseRows } from './gather.ts'
+import { encodePlaces } from './encode-places.ts'
+import type { EncodePlaces } from './encode-places.ts'
+import { denseRows } from './gather.ts'
 
 const minus = 45
 const zero = 48
 const digitsMax = 19
 const two32 = 4294967296
-
-const halves = new Int32Array(denseI64.buffer)
 
 /** The digits bytes[from, end) as a number, exact to 15 of them; NaN where one is no digit. */
 function digits(bytes: Uint8Array, from: number, end: number): number {
@@ -23,8 +23,14 @@ function digits(bytes: Uint8Array, from: number, end: number): number {
   return value
 }
 
-/** Writes bytes[from, end) to denseI64[slot]; false where it is no canonical integer. */
-function parse(bytes: Uint8Array, from: number, end: number, slot: number): boolean {
+/** Writes bytes[from, end) to values[slot]; false where it is no canonical integer. */
+function parse(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  { valueInts, valueHalves }: EncodePlaces,
+  slot: number,
+): boolean {
   const negative = bytes[from] === minus
   const start = negative ? from + 1 : from
   const count = end - start
@@ -34,8 +40,8 @@ function parse(bytes: Uint8Array, from: number, end: number, slot: number): bool
     const size = digits(bytes, start, end)
     if (Number.isNaN(size)) return false
     const value = negative ? -size : size
-    halves[slot * 2] = value
-    halves[slot * 2 + 1] = Math.floor(value / two32)
+    valueHalves[slot * 2] = value
+    valueHalves[slot * 2 + 1] = Math.floor(value / two32)
     return true
   }
   const high = digits(bytes, start, end - 9)
@@ -43,21 +49,23 @@ function parse(bytes: Uint8Array, from: number, end: number, slot: number): bool
   if (Number.isNaN(high) || Number.isNaN(low)) return false
   const size = BigInt(high) * 1_000_000_000n + BigInt(low)
   if (negative) {
-    denseI64[slot] = -size
-    return denseI64[slot] === -size
+    valueInts[slot] = -size
+    return valueInts[slot] === -size
   }
-  denseI64[slot] = size
-  return denseI64[slot] === size
+  valueInts[slot] = size
+  return valueInts[slot] === size
 }
 
 /**
- * Parses the texts of rows denseRows[0, count) into denseI64; false where one is no canonical
+ * Parses the texts of rows denseRows[0, count) into the page's values; false where one is no canonical
  * integer.
  */
 export function toTextIntegers(column: BytesData, count: number): boolean {
+  const places = encodePlaces()
+  const { bytes, offsets } = column
   for (let i = 0; i < count; i += 1) {
     const row = denseRows[i]!
-    if (!parse(column.bytes, column.offsets[row]!, column.offsets[row + 1]!, i)) return false
+    if (!parse(bytes, offsets[row]!, offsets[row + 1]!, places, i)) return false
   }
   return true
 }

@@ -1,14 +1,14 @@
 // BYTES: the lengths of a vector's texts, packed, then the texts one after another.
 import { reserveBytes } from '#batch'
 import type { BytesData } from '#batch'
-import { pack, unpack } from './bitpack.ts'
+import { arena } from '#kernel'
+import { pack } from './bitpack.ts'
 import { damaged } from './chunk.ts'
+import { scratchOf, unpackTo } from './decode-units.ts'
+import { encodePlaces } from './encode-places.ts'
 import type { Written } from './encode-units.ts'
 import { denseRows, textLength } from './gather.ts'
-import { bitsOf, vectorRows } from './layout.ts'
-
-const slots = new Uint32Array(vectorRows + 4)
-const lengths = new Float64Array(vectorRows + 4)
+import { bitsOf } from './layout.ts'
 
 /** Bytes of text in rows denseRows[from, end). */
 export function textBytesOf(column: BytesData, from: number, end: number): number {
@@ -33,11 +33,16 @@ export function writeTexts(
     if (length < least) least = length
     if (length > most) most = length
   }
-  for (let i = 0; i < count; i += 1) slots[i] = textLength(column, denseRows[from + i]!) - least
+  const { u32 } = arena()
+  const { slotsAt } = encodePlaces()
+  const slots = slotsAt >>> 2
+  for (let i = 0; i < count; i += 1) {
+    u32[slots + i] = textLength(column, denseRows[from + i]!) - least
+  }
   const width = bitsOf(most - least)
   out.widths[vector] = width
   out.bases[vector] = least
-  out.end = pack(slots, count, width, out.payload, out.end)
+  out.end = pack(slotsAt, count, width, out, out.end)
   for (let i = from; i < end; i += 1) {
     const row = denseRows[i]!
     const text = column.bytes.subarray(column.offsets[row]!, column.offsets[row + 1]!)
@@ -70,13 +75,16 @@ export function appendBody(
   vector: number,
 ): void {
   const { bytes, count, base } = body
-  unpack(bytes, body.at, count, body.width, lengths)
+  const { u32 } = arena()
+  const lengthsAt = scratchOf().lengths
+  unpackTo(lengthsAt, bytes, body.at, count, body.width)
+  const lengths = lengthsAt >>> 2
   let textFrom = body.textAt
-  for (let i = 0; i < from; i += 1) textFrom += lengths[i]! + base
+  for (let i = 0; i < from; i += 1) textFrom += u32[lengths + i]! + base
   let textEnd = textFrom
-  for (let i = from; i < end; i += 1) textEnd += lengths[i]! + base
+  for (let i = from; i < end; i += 1) textEnd += u32[lengths + i]! + base
   let all = textEnd
-  for (let i = end; i < count; i += 1) all += lengths[i]! + base
+  for (let i = end; i < count; i += 1) all += u32[lengths + i]! + base
   if (all !== bytes.length) {
     throw damaged('the lengths of texts do not add up to their bytes', place, vector)
   }
@@ -84,7 +92,7 @@ export function appendBody(
   reserveBytes(target, used, textEnd - textFrom)
   target.bytes.set(bytes.subarray(textFrom, textEnd), used)
   for (let i = from; i < end; i += 1) {
-    used += lengths[i]! + base
+    used += u32[lengths + i]! + base
     target.offsets[at + 1 + i - from] = used
   }
 }

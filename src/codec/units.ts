@@ -1,23 +1,21 @@
 // From 64-bit integers to units: q = base + gcd * unit, unit >= 0, where base is the least integer
 // of the page and gcd divides all distances from it. Units below 2^53 are doubles and fast; a page
 // that spans more keeps exact wide units.
-import { assert } from '#base'
-import { denseF64, denseI64 } from './gather.ts'
-import { blockRowsMax } from './layout.ts'
+import { arena } from '#kernel'
+import { encodePlaces } from './encode-places.ts'
+import { statsOf } from './measure.ts'
+import type { VectorStats } from './measure.ts'
 
-/** The units of the page being encoded. */
-export const units = new Float64Array(blockRowsMax)
-
-/** Units below 2^53 are in `units`; others in `wide`. */
+/** Units below 2^53 lie in the arena, with stats of each vector; others are `wide`. */
 export interface Scaling {
   readonly base: bigint
   readonly gcd: bigint
+  readonly stats: readonly VectorStats[]
   readonly wide: BigUint64Array | undefined
 }
 
 const two53 = 9007199254740992n
-const two32 = 4294967296
-const halves = new Int32Array(denseI64.buffer)
+const sampledUnits = 32
 
 function gcdOf(a: number, b: number): number {
   let [large, small] = [a, b]
@@ -26,41 +24,67 @@ function gcdOf(a: number, b: number): number {
 }
 
 /**
- * The greatest common divisor of units[0, count). A quotient of exact integers below 2^53 is whole
- * only where the division is exact, so one IEEE division a value is the test.
+ * The greatest common divisor of units[0, count) - least: first of a sample, then of what the
+ * divisor so far does not divide. A quotient of exact integers below 2^53 is whole only where the
+ * division is exact, so one IEEE division a value is the test.
  */
-function commonDivisor(count: number): number {
+function commonDivisor(count: number, least: number): number {
+  const { units, unitsAt } = encodePlaces()
   let gcd = 0
-  const step = Math.max(1, Math.floor(count / 32))
-  for (let i = 0; i < count && gcd !== 1; i += step) gcd = gcdOf(units[i]!, gcd)
-  for (let i = 0; i < count && gcd !== 1; i += 1) {
-    const unit = units[i]!
-    if (gcd === 0) gcd = unit
-    else {
-      const quotient = unit / gcd
-      if (quotient !== Math.floor(quotient)) gcd = gcdOf(unit, gcd)
-    }
+  const step = Math.max(1, Math.floor(count / sampledUnits))
+  for (let i = 0; i < count && gcd !== 1; i += step) gcd = gcdOf(units[i]! - least, gcd)
+  let at = 0
+  if (gcd === 0) {
+    while (at < count && units[at] === least) at += 1
+    gcd = at < count ? units[at]! - least : 1
   }
-  return gcd === 0 ? 1 : gcd
+  while (gcd !== 1) {
+    at = arena().kernels.indivisible(unitsAt, at, count, least, gcd)
+    if (at === count) break
+    gcd = gcdOf(units[at]! - least, gcd)
+  }
+  return gcd
+}
+
+/** What stats of whole numbers are after (x - least) / gcd. */
+function rescaleStats(all: readonly VectorStats[], least: number, gcd: number): void {
+  for (const stats of all) {
+    if (stats.count === 0) continue
+    stats.least = (stats.least - least) / gcd
+    stats.most = (stats.most - least) / gcd
+    stats.first = (stats.first - least) / gcd
+    stats.last = (stats.last - least) / gcd
+    stats.sum /= gcd
+    stats.deltaLeast /= gcd
+    stats.deltaMost /= gcd
+  }
 }
 
 /**
- * Whole numbers in units[0, count) above `origin` to units above their least; undefined where they
- * span 2^53.
+ * Whole numbers in the page's units, cut into vectors at `starts`, above `origin` to units above
+ * their least; undefined where they span 2^53.
  */
-export function scaleUnits(count: number, origin: bigint): Scaling | undefined {
-  let least = units[0]!
-  let most = least
-  for (let i = 1; i < count; i += 1) {
-    const unit = units[i]!
-    if (unit < least) least = unit
-    if (unit > most) most = unit
+export function scaleUnits(starts: Uint32Array, origin: bigint): Scaling | undefined {
+  const vectorCount = starts.length - 1
+  const count = starts[vectorCount]!
+  const { unitsAt } = encodePlaces()
+  const stats: VectorStats[] = []
+  let least = Infinity
+  let most = -Infinity
+  for (let v = 0; v < vectorCount; v += 1) {
+    const each = statsOf(starts[v]!, starts[v + 1]!)
+    stats.push(each)
+    if (each.count === 0) continue
+    if (each.least < least) least = each.least
+    if (each.most > most) most = each.most
   }
   if (most - least >= 9007199254740991) return undefined
-  if (least !== 0) for (let i = 0; i < count; i += 1) units[i] = units[i]! - least
-  const gcd = commonDivisor(count)
-  if (gcd > 1) for (let i = 0; i < count; i += 1) units[i] = units[i]! / gcd
-  return { base: origin + BigInt(least), gcd: BigInt(gcd), wide: undefined }
+  const gcd = commonDivisor(count, least)
+  if (least !== 0 || gcd !== 1) {
+    arena().kernels.rescale(unitsAt, count, least, gcd)
+    rescaleStats(stats, least, gcd)
+  }
+  return { base: origin + BigInt(least), gcd: BigInt(gcd), stats, wide: undefined }
 }
 
 /** Where the least and the greatest of values[from, end) are; from < end. */
@@ -79,50 +103,43 @@ export function boundsOf(
 }
 
 function wideGcd(count: number, base: bigint): bigint {
+  const { valueInts } = encodePlaces()
   let gcd = 0n
   for (let i = 0; i < count && gcd !== 1n; i += 1) {
-    let small = denseI64[i]! - base
+    let small = valueInts[i]! - base
     while (small !== 0n) [gcd, small] = [small, gcd % small]
   }
   return gcd
 }
 
 /**
- * The exact slow way, for pages that span 2^53 or more: a year of daily bars in ns, or ids that are
+ * The exact slow way, for pages that span 2^51 or more: a year of daily bars in ns, or ids that are
  * hashes.
  */
-function scaleWide(count: number): Scaling {
-  const { leastAt, mostAt } = boundsOf(denseI64, 0, count)
-  const base = denseI64[leastAt]!
-  const most = denseI64[mostAt]!
+function scaleWide(starts: Uint32Array): Scaling {
+  const { valueInts, units } = encodePlaces()
+  const count = starts[starts.length - 1]!
+  const { leastAt, mostAt } = boundsOf(valueInts, 0, count)
+  const base = valueInts[leastAt]!
+  const most = valueInts[mostAt]!
   const gcd = wideGcd(count, base)
   if ((most - base) / gcd < two53) {
-    for (let i = 0; i < count; i += 1) units[i] = Number((denseI64[i]! - base) / gcd)
-    return { base, gcd, wide: undefined }
+    for (let i = 0; i < count; i += 1) units[i] = Number((valueInts[i]! - base) / gcd)
+    const stats = Array.from({ length: starts.length - 1 }, (_, v) =>
+      statsOf(starts[v]!, starts[v + 1]!),
+    )
+    return { base, gcd, stats, wide: undefined }
   }
   const wide = new BigUint64Array(count)
-  for (let i = 0; i < count; i += 1) wide[i] = (denseI64[i]! - base) / gcd
-  return { base, gcd, wide }
+  for (let i = 0; i < count; i += 1) wide[i] = (valueInts[i]! - base) / gcd
+  return { base, gcd, stats: [], wide }
 }
 
-/** denseI64[0, count) to units; count >= 1. */
-export function scaleI64(count: number): Scaling {
-  const lowFirst = halves[0]! >>> 0
-  const highFirst = halves[1]!
-  for (let i = 0; i < count; i += 1) {
-    const high = halves[i * 2 + 1]! - highFirst
-    if (high > 0x7ffff || high < -0x7ffff) return scaleWide(count)
-    units[i] = high * two32 + ((halves[i * 2]! >>> 0) - lowFirst)
-  }
-  const scaling = scaleUnits(count, denseI64[0]!)
-  assert(scaling !== undefined, 'high halves are close, values span 2^53')
-  return scaling
-}
-
-/** denseF64[0, count), whole numbers of 32 bits, to units; count >= 1. */
-export function scaleSmall(count: number): Scaling {
-  units.set(denseF64.subarray(0, count))
-  const scaling = scaleUnits(count, 0n)
-  assert(scaling !== undefined, '32-bit values span 2^53')
-  return scaling
+/** The page's 64-bit values to units; one value at least. */
+export function scaleI64(starts: Uint32Array): Scaling {
+  const { valuesAt, unitsAt, valueInts } = encodePlaces()
+  const count = starts[starts.length - 1]!
+  const isNear = arena().kernels.i64Distances(valuesAt, count, unitsAt) === 0
+  const scaling = isNear ? scaleUnits(starts, valueInts[0]!) : undefined
+  return scaling ?? scaleWide(starts)
 }

@@ -1,7 +1,10 @@
 // Zone maps while encoding: min, max, first, last and sum of each vector, from its units.
-import type { VectorStats } from './measure.ts'
+import { assert } from '#base'
+import { encodePlaces } from './encode-places.ts'
+import { blockRowsMax, vectorRows } from './layout.ts'
 import type { Zone } from './layout.ts'
-import { boundsOf, units } from './units.ts'
+import type { VectorStats } from './measure.ts'
+import { boundsOf } from './units.ts'
 import type { Scaling } from './units.ts'
 
 const int64Least = -(2n ** 63n)
@@ -28,21 +31,62 @@ function putSum(
 }
 
 function exactAbove(from: number, end: number, least: number): bigint {
+  const { units } = encodePlaces()
   let sum = 0n
   for (let i = from; i < end; i += 1) sum += BigInt(units[i]! - least)
   return sum
 }
 
-function allocateZone(vectorCount: number): { zone: Zone; sums: Sums } {
-  const sum = new BigInt64Array(vectorCount)
-  const zone = {
+const two32 = 4294967296
+const two53 = 9007199254740992
+const vectorsMax = blockRowsMax / vectorRows
+const line = new BigInt64Array(vectorsMax)
+const lineHalves = new Uint32Array(line.buffer)
+
+/** base + offset -> line[slot], by halves; the offset is whole, 0 <= offset < 2^53. */
+function put(slot: number, baseLow: number, baseHigh: number, offset: number): void {
+  const high = Math.floor(offset / two32)
+  const low = baseLow + (offset - high * two32)
+  lineHalves[slot * 2] = low
+  lineHalves[slot * 2 + 1] = baseHigh + high + (low >= two32 ? 1 : 0)
+}
+
+/** The four that are units of the page, without a BigInt a vector: offsets are below 2^53. */
+function zoneNear(stats: readonly VectorStats[], base: bigint, gcd: number): Zone {
+  const baseLow = Number(BigInt.asUintN(32, base))
+  const baseHigh = Number(BigInt.asIntN(32, base >> 32n))
+  const count = stats.length
+  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.least)
+  const min = line.slice(0, count)
+  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.most)
+  const max = line.slice(0, count)
+  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.first)
+  const first = line.slice(0, count)
+  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.last)
+  const last = line.slice(0, count)
+  return { min, max, first, last, sum: new BigInt64Array(count) }
+}
+
+function allocateZone(vectorCount: number): Zone {
+  return {
     min: new BigInt64Array(vectorCount),
     max: new BigInt64Array(vectorCount),
     first: new BigInt64Array(vectorCount),
     last: new BigInt64Array(vectorCount),
-    sum,
+    sum: new BigInt64Array(vectorCount),
   }
-  return { zone, sums: { sum, fits: true } }
+}
+
+function sumsOf({ sum }: Zone): Sums {
+  assert(sum !== undefined, 'a new zone has sums')
+  return { sum, fits: true }
+}
+
+function putFar(zone: Zone, v: number, stats: VectorStats, { base, gcd }: Scaling): void {
+  zone.min[v] = base + gcd * BigInt(stats.least)
+  zone.max[v] = base + gcd * BigInt(stats.most)
+  zone.first[v] = base + gcd * BigInt(stats.first)
+  zone.last[v] = base + gcd * BigInt(stats.last)
 }
 
 /**
@@ -55,17 +99,20 @@ export function zoneOfUnits(
   scaling: Scaling,
   positions: Uint32Array,
 ): Zone {
-  const { zone, sums } = allocateZone(stats.length)
+  const { units } = encodePlaces()
   const { base, gcd } = scaling
+  let most = 0
+  for (const each of stats) if (each.most > most) most = each.most
+  const isNear = Number(gcd) * most < two53
+  const zone = isNear ? zoneNear(stats, base, Number(gcd)) : allocateZone(stats.length)
+  const sums = sumsOf(zone)
   let exception = 0
   for (let v = 0; v < stats.length; v += 1) {
-    const { least, most, first, last, sum } = stats[v]!
+    const { least, sum } = stats[v]!
     const end = starts[v + 1]!
-    const min = base + gcd * BigInt(least)
-    zone.min[v] = min
-    zone.max[v] = base + gcd * BigInt(most)
-    zone.first[v] = base + gcd * BigInt(first)
-    zone.last[v] = base + gcd * BigInt(last)
+    if (!isNear) putFar(zone, v, stats[v]!, scaling)
+    if (!sums.fits) continue
+    const min = zone.min[v]!
     let above = Number.isNaN(sum) ? exactAbove(starts[v]!, end, least) : BigInt(sum)
     let count = end - starts[v]!
     for (; exception < positions.length && positions[exception]! < end; exception += 1) {
@@ -79,7 +126,8 @@ export function zoneOfUnits(
 
 /** The same for wide units. */
 export function zoneOfWide(wide: BigUint64Array, starts: Uint32Array, scaling: Scaling): Zone {
-  const { zone, sums } = allocateZone(starts.length - 1)
+  const zone = allocateZone(starts.length - 1)
+  const sums = sumsOf(zone)
   const { base, gcd } = scaling
   for (let v = 0; v + 1 < starts.length; v += 1) {
     const from = starts[v]!

@@ -5,13 +5,13 @@ import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { encodePage, encodings, newHabit } from '#codec'
 import type { Habit } from '#codec'
-import { loadKernels } from '#kernel'
-import { codeAt, codeOf, countDistinct, takeDictionary } from '../../src/codec/dictionary.ts'
+import { arena, loadKernels } from '#kernel'
 import { packedBytes } from '../../src/codec/bitpack.ts'
+import { countDistinct, searchCode, takeCodes, takeDictionary } from '../../src/codec/dictionary.ts'
+import { encodePlaces } from '../../src/codec/encode-places.ts'
 import { bitsOf } from '../../src/codec/layout.ts'
 import { patchBytes, patchingOf } from '../../src/codec/measure.ts'
 import type { Patching } from '../../src/codec/measure.ts'
-import { units } from '../../src/codec/units.ts'
 import { columnOf, metaBytes, reread, roundTrip, rowTexts } from './oracle.ts'
 
 beforeAll(loadKernels)
@@ -69,9 +69,11 @@ describe('patching', () => {
     fc.assert(
       fc.property(mixed, fc.nat(3), (values, before) => {
         const least = Math.min(...values)
-        const all = Float64Array.from([...Array.from({ length: before }, () => 0), ...values])
-        const found = patchingOf(all, before, all.length, least, values.length + before)
-        expect(found).toEqual(slowPatching(values, least, values.length + before))
+        const { unitsAt, units } = encodePlaces()
+        units.set(values, before)
+        const slots = values.length + before
+        const found = patchingOf(unitsAt + before * 8, values.length, least, slots)
+        expect(found).toEqual(slowPatching(values, least, slots))
       }),
       { numRuns: 300 },
     )
@@ -83,16 +85,21 @@ describe('a dictionary', () => {
     const some = fc.array(fc.integer({ min: 0, max: 2 ** 40 }), { minLength: 1, maxLength: 200 })
     fc.assert(
       fc.property(some, fc.array(fc.nat(), { minLength: 1, maxLength: 500 }), (pool, picks) => {
+        const { units, slotsAt } = encodePlaces()
         picks.forEach((pick, at) => {
           units[at] = pool[pick % pool.length]!
         })
         const distinct = new Set(units.subarray(0, picks.length))
+        expect(countDistinct(picks.length, distinct.size - 1)).toBe(distinct.size)
         expect(countDistinct(picks.length, 200)).toBe(distinct.size)
         const dictionary = takeDictionary()
         expect([...dictionary]).toEqual([...distinct].sort((a, b) => a - b))
-        for (let at = 0; at < picks.length; at += 1) {
-          expect(codeAt(at)).toBe(codeOf(units[at]!))
-          expect(dictionary[codeAt(at)]).toBe(units[at])
+        const from = picks.length >> 1
+        takeCodes(from, picks.length, 0)
+        const codes = arena().u32.subarray(slotsAt >>> 2)
+        for (let at = from; at < picks.length; at += 1) {
+          expect(codes[at - from]).toBe(searchCode(dictionary, units[at]!))
+          expect(dictionary[codes[at - from]!]).toBe(units[at])
         }
       }),
       { numRuns: 200 },

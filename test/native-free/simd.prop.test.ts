@@ -189,11 +189,11 @@ test('decimals: prices, halves, -0, NaN with payload, infinities, reals', () => 
   const power = fc.constantFrom(1, 10, 100, 1e8, 1e22)
   fc.assert(
     fc.property(
-      fc.array(value, { minLength: 2, maxLength: 130 }),
+      fc.array(value, { minLength: 1, maxLength: 130 }),
       power,
       fc.nat(70),
       (list, p, most) => {
-        const n = list.length & ~1
+        const n = list.length
         put(a, Float64Array.from(list))
         const answers = [simd, twin].map((k) => k.decimals(a, n, p, b, c, most))
         expect(answers[0]).toBe(answers[1])
@@ -209,18 +209,123 @@ test('decimals: prices, halves, -0, NaN with payload, infinities, reals', () => 
   )
 })
 
-test('statistics and slots of units', () => {
+describe('whole numbers to slots', () => {
   const unit = fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 2 ** 33 }))
-  fc.assert(
-    fc.property(fc.array(unit, { minLength: 2, maxLength: 300 }), unit, (list, least) => {
-      const n = list.length & ~1
-      put(a, Float64Array.from(list))
-      same(b, 48, (k) => k.unitStats(a, n, b))
-      same(b, n * 4, (k) => k.slotsOf(a, n, least, b))
-      same(b, n * 4, (k) => k.deltaSlotsOf(a, n, least % 7, b))
-    }),
-    { numRuns: 200 },
-  )
+  const units = fc.array(unit, { minLength: 1, maxLength: 300 })
+
+  test('statistics, deltas and slots', () => {
+    fc.assert(
+      fc.property(units, unit, (list, least) => {
+        const n = list.length
+        put(a, Float64Array.from(list))
+        same(b, 48, (k) => k.unitStats(a, n, b))
+        same(b, n * 8, (k) => k.deltasOf(a, n, b))
+        same(b, n * 4, (k) => k.slotsOf(a, n, least, b))
+        same(b, n * 4, (k) => k.deltaSlotsOf(a, n, least % 7, b))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('distances of i64: near ones exact, far ones and those that wrap told', () => {
+    const near = fc.bigInt({ min: -(2n ** 51n) - 1n, max: 2n ** 51n })
+    const origin = fc.oneof(i64, fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 0n))
+    const far = fc.oneof({ weight: 9, arbitrary: near }, { weight: 1, arbitrary: i64 })
+    const steps = fc.oneof(
+      fc.array(near, { maxLength: 20 }),
+      fc.array(far, { minLength: 1, maxLength: 20 }),
+    )
+    fc.assert(
+      fc.property(origin, steps, (first, list) => {
+        const n = list.length + 1
+        put(a, BigInt64Array.from([first, ...list.map((step) => first + step)]))
+        const answers = [simd, twin].map((k) => k.i64Distances(a, n, b))
+        expect(answers[0]).toBe(answers[1])
+        if (answers[0] === 0) same(b, n * 8, (k) => k.i64Distances(a, n, b))
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  test('divisors and rescaling', () => {
+    const divisor = fc.constantFrom(1, 2, 3, 60, 1000, 1e6)
+    fc.assert(
+      fc.property(units, divisor, divisor, fc.nat(40), unit, (list, by, other, from, least) => {
+        const n = list.length
+        const start = Math.min(from, n)
+        // The slack behind the units holds what is not whole.
+        put(a, Float64Array.from([...list.map((x, i) => least + x * (i % 50 ? by : 6)), 0.5]))
+        for (const d of [by, other]) {
+          const answers = [simd, twin].map((k) => k.indivisible(a, start, n, least, d))
+          expect(answers[0]).toBe(answers[1])
+        }
+        for (const k of [simd, twin]) k.rescale(a, n, least, other)
+        expect(read(simd, a, n * 8).equals(read(twin, a, n * 8))).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('runs, and the greatest of some', () => {
+    const runs = fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 30 })), { minLength: 1 })
+    fc.assert(
+      fc.property(runs, (list) => {
+        const line = list.flatMap(([x, times]) => Array.from({ length: times }, () => x))
+        put(a, Float64Array.from(line))
+        const found = twin.runsOf(a, line.length, b, c)
+        same(b, found * 8, (k) => k.runsOf(a, line.length, b, c))
+        expect(read(simd, c, found * 4).equals(read(twin, c, found * 4))).toBe(true)
+        expect(simd.mostOf(c, found)).toBe(twin.mostOf(c, found))
+        expect(simd.mostOf(b, found * 2)).toBe(twin.mostOf(b, found * 2))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('counts of bits; patches; halves', () => {
+    const value = fc.oneof(
+      { weight: 5, arbitrary: fc.integer({ min: -300, max: 300 }) },
+      { weight: 1, arbitrary: fc.integer({ min: -(2 ** 50), max: 2 ** 50 }) },
+      { weight: 1, arbitrary: fc.constantFrom(0, 1, -1, 2 ** 31, 2 ** 32, -(2 ** 32)) },
+    )
+    const line = fc.array(value, { minLength: 1, maxLength: 300 })
+    fc.assert(
+      fc.property(line, fc.integer({ min: 20, max: 32 }), fc.nat(300), (list, w, pick) => {
+        const n = list.length
+        const least = Math.min(...list)
+        const middle = list[pick % n]!
+        put(a, Float64Array.from(list))
+        same(b, 512, (k) => k.spreads(a, n, least, middle, c, b, b + 256))
+        const found = twin.patchesOf(a, n, middle, w, b, c, d)
+        same(b, n * 4, (k) => k.patchesOf(a, n, middle, w, b, c, d))
+        expect(simd.patchesOf(a, n, middle, w, b, c, d)).toBe(found)
+        expect(read(simd, c, found * 2).equals(read(twin, c, found * 2))).toBe(true)
+        expect(read(simd, d, found * 4).equals(read(twin, d, found * 4))).toBe(true)
+        same(b, n * 4, (k) => k.halvesOf(a, n, least, b, c))
+        expect(read(simd, c, n * 4).equals(read(twin, c, n * 4))).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('distinct units and their codes; sorting', () => {
+    fc.assert(
+      fc.property(units, fc.integer({ min: 1, max: 300 }), (list, most) => {
+        const n = list.length
+        put(a, Float64Array.from(list.map((x) => x % 1000)))
+        const found = twin.distinct(a, n, most, b, 511, c, d)
+        expect(simd.distinct(a, n, most, b, 511, c, d)).toBe(found)
+        if (found > most) return
+        expect(read(simd, c, n * 2).equals(read(twin, c, n * 2))).toBe(true)
+        expect(read(simd, d, found * 8).equals(read(twin, d, found * 8))).toBe(true)
+        same(d + 8 * found, 0, (k) => k.sortFew(d, found))
+        expect(read(simd, d, found * 8).equals(read(twin, d, found * 8))).toBe(true)
+        for (const k of [simd, twin]) k.placeCodes(d, found, b, 511, 0x2000)
+        same(a, n * 4, (k) => k.codesOf(c, n, 0x2000, found >> 1, a))
+      }),
+      { numRuns: 200 },
+    )
+  })
 })
 
 describe('bitmaps', () => {
