@@ -1,5 +1,6 @@
 // Making, growing and copying columns. `rows in use` are always the caller's to know.
 import { assertNever } from '#base'
+import { bareMemory } from '#kernel'
 import { absentCode, absentInt64 } from './column-data.ts'
 import type { BytesData, ColumnData, Physical } from './column-data.ts'
 
@@ -10,6 +11,23 @@ export interface AllocateOptions {
   readonly dictionary?: string[]
   /** For bytes columns: room to start with. */
   readonly bytesExpected?: number
+  /** The caller writes every row before anybody else sees the column, or drops it: values may then
+   *  start as whatever the memory held, which saves zeroing it. */
+  readonly isOverwritten?: boolean
+}
+
+/** Where memory comes from that its owner writes in full. Tests put a pattern there, to see that
+ *  nothing unwritten is ever shown. */
+export const bare = {
+  /** Below it zeroing costs less than the detour. */
+  bytesMin: 4096,
+  /** Exactly `bytes` bytes, with anything in them. */
+  allocate: bareMemory,
+}
+
+/** A buffer of `bytes` bytes that the caller writes in full before anybody else sees it. */
+export function bareBuffer(bytes: number): ArrayBuffer {
+  return bytes < bare.bytesMin ? new ArrayBuffer(bytes) : bare.allocate(bytes)
 }
 
 /** A column with room for `rowCount` rows. Values are zero (present: 1), which is not absent: fill what you
@@ -19,6 +37,8 @@ export function allocateColumn(
   rowCount: number,
   options: AllocateOptions,
 ): ColumnData {
+  const isBare = options.isOverwritten === true && rowCount * 8 >= bare.bytesMin
+  if (isBare) return bareColumn(physical, rowCount, options)
   switch (physical) {
     case 'f64':
       return { physical, values: new Float64Array(rowCount) }
@@ -42,8 +62,40 @@ export function allocateColumn(
   }
 }
 
+/** The same without zeroing, except for what rows do not write: offsets[0]. */
+function bareColumn(physical: Physical, rowCount: number, options: AllocateOptions): ColumnData {
+  switch (physical) {
+    case 'f64':
+      return { physical, values: new Float64Array(bareBuffer(rowCount * 8)) }
+    case 'i64':
+      return { physical, values: new BigInt64Array(bareBuffer(rowCount * 8)) }
+    case 'i32': {
+      const values = new Int32Array(bareBuffer(rowCount * 4))
+      return { physical, values, present: presence(rowCount, options) }
+    }
+    case 'u8': {
+      const values = new Uint8Array(bareBuffer(rowCount))
+      return { physical, values, present: presence(rowCount, options) }
+    }
+    case 'code': {
+      const values = new Uint32Array(bareBuffer(rowCount * 4))
+      return { physical, values, dictionary: options.dictionary ?? [] }
+    }
+    case 'bytes': {
+      const offsets = new Uint32Array(bareBuffer((rowCount + 1) * 4))
+      offsets[0] = 0
+      const bytes = new Uint8Array(options.bytesExpected ?? rowCount * 8)
+      return { physical, offsets, bytes, present: presence(rowCount, options) }
+    }
+    default:
+      return assertNever(physical)
+  }
+}
+
 function presence(rowCount: number, options: AllocateOptions): Uint8Array | undefined {
-  return options.optional ? new Uint8Array(rowCount).fill(1) : undefined
+  if (!options.optional) return undefined
+  const isBare = options.isOverwritten === true && rowCount >= bare.bytesMin
+  return (isBare ? new Uint8Array(bareBuffer(rowCount)) : new Uint8Array(rowCount)).fill(1)
 }
 
 /** How many rows `column` has room for. */

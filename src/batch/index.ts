@@ -10,7 +10,14 @@ export type {
   Physical,
   U8Data,
 } from './column-data.ts'
-export { allocateColumn, fillAbsent, growColumn, reserveBytes, rowCapacity } from './allocate.ts'
+export {
+  allocateColumn,
+  bareBuffer,
+  fillAbsent,
+  growColumn,
+  reserveBytes,
+  rowCapacity,
+} from './allocate.ts'
 export type { AllocateOptions } from './allocate.ts'
 export { countPresent, isPresent, validityBits } from './presence.ts'
 export { codeMap, codeOf, lookupOf, mapCodes } from './dictionary.ts'

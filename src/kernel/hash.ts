@@ -20,20 +20,24 @@ export async function loadWasmHash(): Promise<HashKernel> {
 const pieceBytes = 256 << 10
 
 /** The kernels' xxh64: no BigInt for hash32 and half of the time for a page of 1 KiB. Bytes are
- *  copied to the arena; what does not fit there is left to `long`. */
+ *  copied to the arena, unless they lie in it; what does not fit there is left to `long`. */
 export function arenaHash(long: HashKernel): HashKernel {
   const { kernels, u8, claim } = arena()
-  const at = claim(pieceBytes)
+  const piece = claim(pieceBytes)
+  const place = (bytes: Uint8Array): number => {
+    if (bytes.buffer === u8.buffer) return bytes.byteOffset
+    u8.set(bytes, piece)
+    return piece
+  }
   return {
     hash64(bytes, seed = 0n) {
       if (bytes.length > pieceBytes) return long.hash64(bytes, seed)
-      u8.set(bytes, at)
+      const at = place(bytes)
       return BigInt.asUintN(64, kernels.xxh64(at, bytes.length, BigInt.asIntN(64, seed)))
     },
     hash32(bytes) {
       if (bytes.length > pieceBytes) return long.hash32(bytes)
-      u8.set(bytes, at)
-      return kernels.xxh64Low(at, bytes.length) >>> 0
+      return kernels.xxh64Low(place(bytes), bytes.length) >>> 0
     },
   }
 }

@@ -8,6 +8,7 @@ import { simdKind } from './arena.ts'
 import { loadNativeLz4, typescriptLz4, wasmLz4 } from './lz4.ts'
 import { lockKind, nativeLockFailure } from './lock.ts'
 import { mapFailure, mapKind } from './map.ts'
+import { memoryFailure } from './memory.ts'
 import { isNativeAllowed } from './native.ts'
 import type { HashKernel, Lz4Kernel } from './contract.ts'
 
@@ -70,6 +71,7 @@ export function kernelInfo(): Record<string, string> {
   const map = mapKind()
   const unmapped = mapFailure()
   const failure = nativeLockFailure()
+  const unadvised = memoryFailure()
   return {
     lz4: lz4Name,
     hash: hashName,
@@ -78,6 +80,7 @@ export function kernelInfo(): Record<string, string> {
     lock,
     ...reasons,
     ...(failure === undefined ? {} : { lockReason: reasonOf(failure) }),
+    ...(unadvised === undefined ? {} : { memoryReason: reasonOf(unadvised) }),
     ...(unmapped === undefined ? {} : { mapReason: reasonOf(unmapped) }),
   }
 }

@@ -72,7 +72,8 @@ export class MergedRows implements RowSource<ColumnSpec> {
   #column(spec: ColumnSpec): ColumnData {
     let column = this.#decoded.get(spec.id)
     if (column !== undefined && spec.id >= 0) return column
-    column = allocateColumn(spec.physical, this.#inputRows, { optional: spec.optional })
+    const options = { optional: spec.optional, isOverwritten: true }
+    column = allocateColumn(spec.physical, this.#inputRows, options)
     let at = 0
     for (const { source, from, end } of this.#slices) {
       source.read([spec], from, end, [column], at)

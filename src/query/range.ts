@@ -136,12 +136,36 @@ function* cut(
 /** Texts start with little room and grow: most ranges have none, or few. */
 const textBytesFirst = 1 << 16
 
-function allocate(specs: readonly ColumnSpec[], rowCount: number): FilledColumn[] {
+/** `isOverwritten`: all `rowCount` rows are read before the columns are anybody's. */
+function allocate(
+  specs: readonly ColumnSpec[],
+  rowCount: number,
+  isOverwritten: boolean,
+): FilledColumn[] {
   const bytesExpected = Math.min(rowCount * 8, textBytesFirst)
   return specs.map((spec) => {
-    const options = { optional: spec.optional, bytesExpected }
+    const options = { optional: spec.optional, bytesExpected, isOverwritten }
     return { spec, data: allocateColumn(spec.physical, rowCount, options) }
   })
+}
+
+/** The chosen slices, in read order. The common question, all rows between two times, needs no
+ *  counting. */
+function slicesOf(sources: SeriesSources, wanted: RowsWanted): Slice[] {
+  const { from, to, offset, limit, last, isReverse } = wanted
+  const isWhole =
+    offset === 0 && limit === Number.MAX_SAFE_INTEGER && last === Number.MAX_SAFE_INTEGER
+  if (!isWhole || isReverse) {
+    const slices = [...chooseSlices(sources, wanted)]
+    return isReverse ? slices.reverse() : slices
+  }
+  const slices: Slice[] = []
+  if (from >= to) return slices
+  for (const piece of planRows(sources.sources, sources.rules, from, to)) {
+    const slice = resolvePiece(piece, sources.rules)
+    if (slice.from < slice.end) slices.push(slice)
+  }
+  return slices
 }
 
 /** Whether the batch need not hold the column: it has no value in any row that was chosen. */
@@ -155,12 +179,12 @@ export function readRange(
   specs: readonly ColumnSpec[],
   wanted: RowsWanted,
 ): RowBatch {
-  const slices = [...chooseSlices(sources, wanted)]
-  if (wanted.isReverse) slices.reverse()
-  const rowCount = slices.reduce((sum, { from, end }) => sum + end - from, 0)
-  const lacking = new Set(specs.filter((spec) => isLacking(spec, slices)))
-  const held = lacking.size === 0 ? specs : specs.filter((spec) => !lacking.has(spec))
-  const columns = allocate(held, rowCount)
+  const slices = slicesOf(sources, wanted)
+  let rowCount = 0
+  for (const { from, end } of slices) rowCount += end - from
+  const lacking = specs.filter((spec) => isLacking(spec, slices))
+  const held = lacking.length === 0 ? specs : specs.filter((spec) => !lacking.includes(spec))
+  const columns = allocate(held, rowCount, true)
   const targets = columns.map(({ data }) => data)
   let at = 0
   for (const { source, from, end } of slices) {
@@ -168,10 +192,10 @@ export function readRange(
     at += end - from
   }
   if (wanted.isReverse) for (const target of targets) reverseRows(target, rowCount)
-  if (lacking.size === 0) return new RowBatch(columns, rowCount)
+  if (lacking.length === 0) return new RowBatch(columns, rowCount)
   let next = 0
   return new RowBatch(
-    specs.map((spec) => (lacking.has(spec) ? { spec, data: undefined } : columns[next++]!)),
+    specs.map((spec) => (lacking.includes(spec) ? { spec, data: undefined } : columns[next++]!)),
     rowCount,
   )
 }
@@ -209,13 +233,13 @@ export function* scanBatches(
       filled += rows
       if (filled < batchRows) break
       signal?.throwIfAborted()
-      columns ??= allocate(specs, batchRows)
+      columns ??= allocate(specs, batchRows, false)
       fill(parts, specs, columns, wanted.isReverse)
       yield emit()
     }
   }
   if (filled === 0) return
-  columns ??= allocate(specs, filled)
+  columns ??= allocate(specs, filled, true)
   fill(parts, specs, columns, wanted.isReverse)
   yield emit()
 }

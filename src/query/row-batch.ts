@@ -3,6 +3,7 @@ import { VarveError, assertNever } from '#base'
 import {
   absentInt64,
   allocateColumn,
+  bareBuffer,
   fillAbsent,
   halvesOf,
   rowCapacity,
@@ -38,14 +39,12 @@ export interface BatchColumn {
 export class RowBatch implements Batch<Kind, string> {
   readonly rowCount: number
   readonly columns: Batch<Kind, string>['columns']
-  readonly #columns: Map<string, BatchColumn>
-  readonly #specs: readonly ColumnSpec[]
+  readonly #columns: BatchColumn[]
   readonly #time: BigInt64Array
 
   constructor(columns: readonly BatchColumn[], rowCount: number) {
     this.rowCount = rowCount
-    this.#specs = columns.map(({ spec }) => spec)
-    this.#columns = new Map(columns.map((column) => [column.spec.name, column]))
+    this.#columns = columns.slice()
     const users: Record<string, UserColumn> = {}
     for (const { spec, data } of columns) {
       if (data === undefined) defineAbsent(users, spec, () => this.#filled(spec.name))
@@ -56,20 +55,20 @@ export class RowBatch implements Batch<Kind, string> {
   }
 
   #column(name: string): BatchColumn {
-    const column = this.#columns.get(name)
-    if (column !== undefined) return column
+    for (const column of this.#columns) if (column.spec.name === name) return column
     throw new VarveError('ERR_SCHEMA', `the batch has no column '${name}'`, { column: name })
   }
 
   /** The column with its arrays, made now where they are not there yet. */
   #filled(name: string): FilledColumn {
-    const { spec, data } = this.#column(name)
+    const column = this.#column(name)
+    const { spec, data } = column
     if (data !== undefined) return { spec, data }
-    const options = { optional: spec.optional, bytesExpected: 0 }
+    const options = { optional: spec.optional, bytesExpected: 0, isOverwritten: true }
     const absent = allocateColumn(spec.physical, this.rowCount, options)
     fillAbsent(absent, 0, this.rowCount)
     const filled = { spec, data: absent }
-    this.#columns.set(name, filled)
+    this.#columns[this.#columns.indexOf(column)] = filled
     return filled
   }
 
@@ -82,7 +81,7 @@ export class RowBatch implements Batch<Kind, string> {
   }
 
   times(unit: 'ns' | 'ms' = 'ns', origin?: TimeInput): Float64Array {
-    const target = new Float64Array(this.rowCount)
+    const target = new Float64Array(bareBuffer(this.rowCount * 8))
     if (this.rowCount === 0) return target
     if (unit === 'ms') return millisecondsOf(this.#time, target)
     if (unit !== 'ns') {
@@ -118,7 +117,9 @@ export class RowBatch implements Batch<Kind, string> {
   }
 
   #rowOf(index: number): Record<string, unknown> {
-    return rowValues(this.#specs, (spec) => this.#columns.get(spec.name)!.data, index)
+    const row: Record<string, unknown> = {}
+    for (const { spec, data } of this.#columns) putValue(row, spec, data, index)
+    return row
   }
 
   *[Symbol.iterator](): IterableIterator<ReturnType<Batch<Kind, string>['row']>> {
@@ -154,7 +155,7 @@ function userColumn({ spec, data }: FilledColumn, rowCount: number): UserColumn 
       return firstRows(data.values, rowCount)
     case 'i64': {
       if (spec.type !== 'decimal') return firstRows(data.values, rowCount)
-      const doubles = new Float64Array(rowCount)
+      const doubles = new Float64Array(bareBuffer(rowCount * 8))
       doublesOfScaled(data.values, 0, rowCount, spec.scale, spec.optional, doubles, 0)
       return doubles
     }
@@ -188,13 +189,19 @@ export function rowValues(
   index: number,
 ): Record<string, unknown> {
   const row: Record<string, unknown> = {}
-  for (const spec of specs) {
-    const data = columnOf(spec)
-    if (data === undefined) {
-      row[spec.name] = spec.type === 'f64' || spec.type === 'decimal' ? Number.NaN : null
-    } else row[spec.name] = valueOf(spec, data, index)
-  }
+  for (const spec of specs) putValue(row, spec, columnOf(spec), index)
   return row
+}
+
+function putValue(
+  row: Record<string, unknown>,
+  spec: ColumnSpec,
+  data: ColumnData | undefined,
+  index: number,
+): void {
+  if (data === undefined) {
+    row[spec.name] = spec.type === 'f64' || spec.type === 'decimal' ? Number.NaN : null
+  } else row[spec.name] = valueOf(spec, data, index)
 }
 
 function valueOf(spec: ColumnSpec, data: ColumnData, index: number): unknown {

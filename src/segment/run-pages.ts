@@ -191,13 +191,24 @@ export class RunPages {
 
   /** The pages of the columns, stored ones, in one block; `columnIds` rise. */
   pagesOf(block: number, columnIds: readonly number[]): PlacedPage[] {
-    const missing: KnownColumn[] = []
+    const pages: PlacedPage[] = []
     const known = this.#known()
     for (const columnId of columnIds) {
-      const column = known.get(columnId)!
-      if (column.pages[block] === undefined) missing.push(column)
+      const page = known.get(columnId)!.pages[block]
+      if (page === undefined) return this.#pagesRead(block, columnIds)
+      pages.push(page)
     }
-    if (missing.length > 0) this.#readMetas(block, missing)
+    return pages
+  }
+
+  #pagesRead(block: number, columnIds: readonly number[]): PlacedPage[] {
+    const known = this.#known()
+    const wanted = columnIds.map((columnId) => known.get(columnId)!)
+    this.#readMetas(
+      block,
+      wanted.filter(({ pages }) => pages[block] === undefined),
+    )
+    // The footer, where it had to be read, has replaced the columns.
     const columns = this.#known()
     return columnIds.map((columnId) => columns.get(columnId)!.pages[block]!)
   }

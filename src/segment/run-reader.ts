@@ -4,6 +4,7 @@ import { allocateColumn, codeMap, fillAbsent, mapCodes } from '#batch'
 import type { CodeMap, ColumnData, I64Data } from '#batch'
 import { blockRowsMax, decodeRows, storedRange, vectorRows } from '#codec'
 import type { PageMeta } from '#codec'
+import { arena } from '#kernel'
 import { timeColumnId } from '#schema'
 import type { ColumnSpec } from '#schema'
 import { blockCountOf } from './footer.ts'
@@ -18,28 +19,53 @@ const gapBytesMax = 4096
 /** One read gets at most this, unless one column's vectors of one block need more. */
 const readBytesMax = 4 << 20
 
-let scratch = new Uint8Array(1 << 16)
+/** Room behind what is read into the arena: kernels read whole mini-blocks. */
+const arenaSlackBytes = 1024
 
-/** A buffer of at least `count` bytes, reused: reads are synchronous and done with it before the next one. */
+let slab: number | undefined
+let scratch = new Uint8Array(0)
+
+/** `count` bytes of memory, reused: reads are synchronous and done with it before the next one. It
+ *  lies in the arena, where kernels hash and unpack it without a copy, unless it is longer than
+ *  reads mostly are. */
 function scratchOf(count: number): Uint8Array {
+  const { u8, claim } = arena()
+  if (count <= readBytesMax) {
+    slab ??= claim(readBytesMax + arenaSlackBytes)
+    return u8.subarray(slab, slab + count)
+  }
   if (scratch.length < count) scratch = new Uint8Array(Math.max(count, scratch.length * 2))
-  return scratch
+  return scratch.subarray(0, count)
 }
 
 /** Up to here times decoded for searches are not read again; longer ranges are read in one go with
  *  what stands beside them. */
 const shortRows = 8 * vectorRows
 
-/** A decoded vector of times. */
+/** A place for a decoded vector of times; `vector` is -1 where it holds none. */
 interface TimesVector {
-  readonly vector: number
+  vector: number
   readonly data: I64Data
+  /** `data` as readBlock takes it. */
+  readonly pairs: readonly ColumnPair[]
 }
 
-function newTimes(): I64Data {
-  const times = allocateColumn('i64', vectorRows, { optional: false })
-  assert(times.physical === 'i64', 'times are int64')
-  return times
+/** The id of a column, and where its rows go. */
+type ColumnPair = readonly [number, ColumnData]
+
+function newTimes(): TimesVector {
+  const data = allocateColumn('i64', vectorRows, { optional: false })
+  assert(data.physical === 'i64', 'times are int64')
+  return { vector: -1, data, pairs: [[timeColumnId, data]] }
+}
+
+/** By id of the column, as pages stand in a block. Mostly they come so. */
+function sortPairs(pairs: ColumnPair[]): void {
+  for (let index = 1; index < pairs.length; index += 1) {
+    if (pairs[index - 1]![0] <= pairs[index]![0]) continue
+    pairs.sort((a, b) => a[0] - b[0])
+    return
+  }
 }
 
 interface Wanted {
@@ -57,9 +83,9 @@ export class RunReader {
   readonly info: RunLocation
   readonly #bytes: RunBytes
   readonly #pages: RunPages
-  /** The vectors of times decoded last, the newer one first: a range is searched by its two ends,
-   *  then read. */
-  #times: readonly TimesVector[] = []
+  /** The vectors of times decoded last: a range is searched by its two ends, then read. */
+  #newer: TimesVector | undefined
+  #older: TimesVector | undefined
   /** Code maps by target dictionary: a scan maps the same dictionary batch after batch. */
   readonly #codeMaps = new WeakMap<readonly string[], Map<number, CodeMap>>()
 
@@ -121,35 +147,36 @@ export class RunReader {
   }
 
   #timesHeld(vector: number): BigInt64Array | undefined {
-    for (const held of this.#times) if (held.vector === vector) return held.data.values
-    return undefined
+    if (this.#newer?.vector === vector) return this.#newer.data.values
+    return this.#older?.vector === vector ? this.#older.data.values : undefined
   }
 
   #timesOf(rowFirst: number, rows: number): BigInt64Array {
     const vector = rowFirst / vectorRows
     const held = this.#timesHeld(vector)
     if (held !== undefined) return held
-    const [newer, older] = this.#times
+    const place = this.#older ?? newTimes()
     // What is overwritten is no vector until it is decoded.
-    this.#times = newer === undefined ? [] : [newer]
-    const data = older?.data ?? newTimes()
+    place.vector = -1
     const block = Math.floor(rowFirst / blockRowsMax)
-    this.#readBlock(block, rowFirst, rowFirst + rows, [[timeColumnId, data]], 0)
-    this.#times = [{ vector, data }, ...this.#times]
-    return data.values
+    this.#readBlock(block, rowFirst, rowFirst + rows, place.pairs, 0)
+    place.vector = vector
+    this.#older = this.#newer
+    this.#newer = place
+    return place.data.values
   }
 
   /** Rows [from, end) of the column of times: copied where they were decoded for a search, else
    *  read. */
   #readTimes(from: number, end: number, target: I64Data, at: number): void {
-    const pair: [number, ColumnData] = [timeColumnId, target]
+    const pairs: readonly ColumnPair[] = [[timeColumnId, target]]
     for (let row = from; row < end;) {
       const vector = Math.floor(row / vectorRows)
       const held = this.#timesHeld(vector)
       const stop = held === undefined ? this.#endOfUnheld(vector, end) : (vector + 1) * vectorRows
       const last = Math.min(end, stop)
       if (held === undefined) {
-        this.#readBlock(Math.floor(row / blockRowsMax), row, last, [pair], at + row - from)
+        this.#readBlock(Math.floor(row / blockRowsMax), row, last, pairs, at + row - from)
       } else {
         const first = vector * vectorRows
         target.values.set(held.subarray(row - first, last - first), at + row - from)
@@ -161,7 +188,9 @@ export class RunReader {
   #holdsTimes(from: number, end: number): boolean {
     const first = Math.floor(from / vectorRows)
     const last = Math.floor((end - 1) / vectorRows)
-    return this.#times.some(({ vector }) => vector >= first && vector <= last)
+    const isInside = (held: TimesVector | undefined): boolean =>
+      held !== undefined && held.vector >= first && held.vector <= last
+    return isInside(this.#newer) || isInside(this.#older)
   }
 
   /** Where the vectors from `vector` on that are not held end, inside their block, below `end`. */
@@ -187,7 +216,7 @@ export class RunReader {
     at: number,
   ): void {
     assert(from >= 0 && from <= end && end <= this.rowCount, 'run: rows are inside the run')
-    const pairs: [number, ColumnData][] = []
+    const pairs: ColumnPair[] = []
     const isShort = end - from <= shortRows && this.#holdsTimes(from, end)
     for (let index = 0; index < specs.length; index += 1) {
       const spec = specs[index]!
@@ -203,7 +232,7 @@ export class RunReader {
         this.#readTimes(from, end, target, at)
       } else pairs.push([spec.id, target])
     }
-    pairs.sort((a, b) => a[0] - b[0])
+    sortPairs(pairs)
     for (let row = from; row < end && pairs.length > 0;) {
       const block = Math.floor(row / blockRowsMax)
       const blockEnd = Math.min(end, (block + 1) * blockRowsMax)
@@ -218,7 +247,7 @@ export class RunReader {
     block: number,
     from: number,
     end: number,
-    pairs: readonly (readonly [number, ColumnData])[],
+    pairs: readonly ColumnPair[],
     at: number,
   ): void {
     const first = block * blockRowsMax
@@ -233,7 +262,7 @@ export class RunReader {
       ) {
         last += 1
       }
-      const bytes = scratchOf(wanted[last]!.end - start).subarray(0, wanted[last]!.end - start)
+      const bytes = scratchOf(wanted[last]!.end - start)
       if (bytes.length > 0) this.#bytes.read(bytes, start)
       for (; index <= last; index += 1) {
         const { page, target, columnId, offset, end: stop, storedFrom } = wanted[index]!
@@ -245,30 +274,27 @@ export class RunReader {
     }
   }
 
-  #wantedOf(
-    block: number,
-    from: number,
-    end: number,
-    pairs: readonly (readonly [number, ColumnData])[],
-  ): Wanted[] {
+  #wantedOf(block: number, from: number, end: number, pairs: readonly ColumnPair[]): Wanted[] {
     const vectorFrom = Math.floor(from / vectorRows)
     const vectorEnd = Math.ceil(end / vectorRows)
-    const pages = this.#pages.pagesOf(
-      block,
-      pairs.map(([columnId]) => columnId),
-    )
-    return pairs.map(([columnId, target], index) => {
+    const columnIds: number[] = []
+    for (const [columnId] of pairs) columnIds.push(columnId)
+    const pages = this.#pages.pagesOf(block, columnIds)
+    const wanted: Wanted[] = []
+    for (let index = 0; index < pairs.length; index += 1) {
+      const [columnId, target] = pairs[index]!
       const { meta: page, offset } = pages[index]!
-      const stored = storedRange(page, vectorFrom, vectorEnd)
-      return {
+      const { from: storedFrom, end: storedEnd } = storedRange(page, vectorFrom, vectorEnd)
+      wanted.push({
         page,
         target,
         columnId,
-        offset: offset + stored.from,
-        end: offset + stored.end,
-        storedFrom: stored.from,
-      }
-    })
+        offset: offset + storedFrom,
+        end: offset + storedEnd,
+        storedFrom,
+      })
+    }
+    return wanted
   }
 
   /** Codes of the run's dictionaries become codes of the targets'. */

@@ -11,6 +11,8 @@ export class FileCache implements Holder {
   readonly #filesMax: number
   /** Least recently used first: a Map keeps the order of insertion. */
   readonly #files = new Map<string, VfsFile>()
+  /** The last of them. */
+  #newest: string | undefined
 
   constructor(vfs: Vfs, filesMax: number = limits.openFilesMax) {
     assert(filesMax >= 1, 'file cache: room for one file at least')
@@ -30,13 +32,16 @@ export class FileCache implements Holder {
   acquire(path: string): VfsFile {
     const known = this.#files.get(path)
     if (known !== undefined) {
+      if (path === this.#newest) return known
       this.#files.delete(path)
       this.#files.set(path, known)
+      this.#newest = path
       return known
     }
     while (this.#files.size >= this.#filesMax) this.#evictOldest()
     const file = this.#vfs.open(path, 'read')
     this.#files.set(path, file)
+    this.#newest = path
     addHolder(this)
     return file
   }

@@ -1,8 +1,9 @@
 // Goal: whatever the sources, a read gives the rows that SEMANTICS says, in its order, and all ways of asking agree.
 // Method: rows of small domains arrive in calls; the calls are dealt to head chunks and sealed runs, some of them
-// compacted; readRange, scanBatches, countRows and readLast are compared with a naive oracle over plain objects.
+// compacted; readRange, scanBatches, countRows and readLast are compared with a naive oracle over plain objects. Memory
+// for answers is full of a pattern, so that a value which nobody wrote would show.
 import * as fc from 'fast-check'
-import { beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RowSource } from '#batch'
 import { HeadSeries } from '#head'
 import type { RowRules } from '#head'
@@ -22,8 +23,14 @@ import {
   wideRules,
 } from './bed.ts'
 import type { PlainRow, Rule } from './bed.ts'
+import { patternedMemory } from '../support/bare.ts'
 
-beforeAll(loadKernels)
+let restore: () => void
+beforeAll(async () => {
+  await loadKernels()
+  restore = patternedMemory(0)
+})
+afterAll(() => restore())
 
 type Source = RowSource<ColumnSpec>
 

@@ -5,7 +5,7 @@ const ground = ['base', 'kernel', 'batch', 'schema', 'vfs', 'codec'] as const
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   base: [],
   kernel: ['base', 'native-free'],
-  batch: ['base'],
+  batch: ['base', 'kernel'],
   schema: ['base', 'batch'],
   vfs: ['base', 'kernel'],
   codec: ['base', 'kernel', 'batch'],
