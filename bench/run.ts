@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { run as page } from './codec/page.bench.ts'
+import { arePeersInstalled } from './peers/installed.ts'
+import { run as peers } from './peers/peers.bench.ts'
 import { run as append } from './store/append.bench.ts'
 import { run as latency } from './store/latency.bench.ts'
 import { run as latest } from './store/latest.bench.ts'
@@ -30,6 +32,7 @@ const benches: Readonly<Record<string, Run>> = {
   log,
   replay,
   page,
+  peers,
 }
 
 function usage(message: string): never {
@@ -78,6 +81,10 @@ async function main(): Promise<void> {
   const results: BenchResult[] = []
   for (const [name, run] of Object.entries(benches)) {
     if (only.length > 0 && !only.includes(name)) continue
+    if (only.length === 0 && run === peers && !arePeersInstalled()) {
+      print('peers: none is installed; bench/README.md tells how\n')
+      continue
+    }
     const result = await run(size, options)
     results.push(result)
     print(`${tableOf(result)}\n`)

@@ -3,12 +3,13 @@
 // the shape that results/ holds. The command runs on the build, as `npm run bench` does. Speed is
 // not looked at: a busy machine must not fail a test.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run as page } from '../../bench/codec/page.bench.ts'
+import { run as peers } from '../../bench/peers/peers.bench.ts'
 import { run as append } from '../../bench/store/append.bench.ts'
 import { run as latency } from '../../bench/store/latency.bench.ts'
 import { run as latest } from '../../bench/store/latest.bench.ts'
@@ -47,7 +48,7 @@ function expectWhole(figure: Figure): void {
 const benches = [
   { name: 'append', run: append, digest: '0f52524b', figures: 4, floors: 2 },
   { name: 'latency', run: latency, digest: 'e353fcef', figures: 6, floors: 2 },
-  { name: 'range', run: range, digest: '588d6f8f', figures: 5, floors: 3 },
+  { name: 'range', run: range, digest: '588d6f8f', figures: 5, floors: 2 },
   { name: 'latest', run: latest, digest: '5dddec02', figures: 3, floors: 1 },
   { name: 'seal', run: seal, digest: '50633dbd', figures: 1, floors: 1 },
   { name: 'open', run: open, digest: '2c9b240a', figures: 2, floors: 2 },
@@ -64,6 +65,111 @@ describe('every bench at smoke size', () => {
     expect(result.figures.filter(({ floor }) => floor !== undefined)).toHaveLength(floors)
     for (const figure of result.figures) expectWhole(figure)
     expect(new Set(result.figures.map((figure) => figure.name)).size).toBe(figures)
+    expect(readdirSync(folder), 'stores left behind').toEqual([])
+  })
+})
+
+const peersDigest = '682c20a3'
+const figuresOfVarve = 7
+
+/** A package of a peer as npm would have left it, in a folder of its own. */
+function fakePeer(name: string, source: string): string {
+  const root = mkdtempSync(join(tmpdir(), 'varve-test-'))
+  const own = join(root, 'node_modules', name)
+  mkdirSync(own, { recursive: true })
+  const description = { name, version: '0.0.1', type: 'module', main: 'index.js' }
+  writeFileSync(join(own, 'package.json'), JSON.stringify(description))
+  writeFileSync(join(own, 'index.js'), source)
+  return root
+}
+
+/** As much of lmdb as is used, in memory; it loses the row number `lost`, counted from 0. */
+function fakeLmdb(lost: number): string {
+  return fakePeer(
+    'lmdb',
+    `const stores = new Map()
+    export function open({ path }) {
+      if (!stores.has(path)) stores.set(path, [])
+      const held = stores.get(path)
+      let count = 0
+      const within = (key, { start, end, reverse }) =>
+        reverse
+          ? start === undefined || Buffer.compare(key, start) <= 0
+          : (start === undefined || Buffer.compare(key, start) >= 0) &&
+            (end === undefined || Buffer.compare(key, end) < 0)
+      return {
+        async put(key, value) { if (count++ !== ${lost}) held.push({ key, value }) },
+        async transaction(work) { work() },
+        getRange(options) {
+          const found = held.filter(({ key }) => within(key, options))
+          if (options.reverse) found.reverse()
+          return found.slice(0, options.limit)
+        },
+        flushed: Promise.resolve(true),
+        async close() {},
+      }
+    }`,
+  )
+}
+
+describe('peers', () => {
+  const inFake = async (root: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work()
+    } finally {
+      rmSync(root, { recursive: true })
+    }
+  }
+
+  test('varve beside those that are installed', async () => {
+    const result = await peers('smoke', { folder })
+    expect(result).toMatchObject({ bench: 'peers', runs: 1, digest: peersDigest })
+    expect(result.figures.length).toBeGreaterThanOrEqual(figuresOfVarve)
+    for (const figure of result.figures) {
+      expectWhole(figure)
+      const beside = figure.name.endsWith(': varve') ? [] : ['varve']
+      expect(
+        figure.probes.map(({ name }) => name),
+        figure.name,
+      ).toEqual(beside)
+    }
+    expect(new Set(result.figures.map(({ name }) => name)).size).toBe(result.figures.length)
+    expect(readdirSync(folder), 'stores left behind').toEqual([])
+  })
+
+  test('varve alone, where none is installed', async () => {
+    const result = await peers('smoke', { folder }, join(folder, 'nobody'))
+    expect(result.digest).toBe(peersDigest)
+    expect(result.figures).toHaveLength(figuresOfVarve)
+    for (const name of ['@duckdb/node-api', 'hyparquet', 'better-sqlite3', 'lmdb']) {
+      expect(result.notes[`without ${name}:`]).toBe('not installed')
+    }
+    expect(result.notes['install in bench/peers:']).toContain('npm install')
+  })
+
+  test('a peer that does not load is left out, and the reason told', async () => {
+    const root = fakePeer('better-sqlite3', 'throw new Error("no bindings file")')
+    await inFake(root, async () => {
+      const result = await peers('smoke', { folder }, root)
+      expect(result.figures).toHaveLength(figuresOfVarve)
+      expect(result.notes['without better-sqlite3:']).toBe('no bindings file')
+    })
+  })
+
+  test('a peer with the right answers has figures, one without has none', async () => {
+    const right = fakeLmdb(-1)
+    await inFake(right, async () => {
+      const result = await peers('smoke', { folder }, right)
+      expect(result.notes['lmdb']).toBe('0.0.1')
+      const names = result.figures.map(({ name }) => name)
+      expect(names.filter((name) => name.includes('lmdb, rows'))).toHaveLength(6)
+      expect(names.filter((name) => name.includes('lmdb, blocks'))).toHaveLength(6)
+    })
+    const wrong = fakeLmdb(777)
+    await inFake(wrong, async () => {
+      const lost = /^lmdb, rows, sum of what was put in: expected \d+, got \d+$/
+      await expect(peers('smoke', { folder }, wrong)).rejects.toThrow(lost)
+    })
     expect(readdirSync(folder), 'stores left behind').toEqual([])
   })
 })
