@@ -63,7 +63,7 @@ export interface DraftFile {
 const segmentRowsMin = 16_384
 /** Written bytes after which a file is synced, so that the log's own syncs do not wait behind a
  *  long one. */
-const syncStepBytes = 8 << 20
+const syncStepBytes = 2 << 20
 /** Rows after which others get a turn: a pack has many short runs. */
 const turnRows = 65_536
 
