@@ -177,6 +177,7 @@ export class Manifest {
   /** The tail of the file is not known to be on the device: never append to it, never sync it
    *  again. */
   #suspect: boolean
+  #durableEdit: number
   #noted = 1
   #closed = false
   /** What was found behind the last whole edit when the manifest was opened. */
@@ -199,6 +200,8 @@ export class Manifest {
     this.#file = loaded.file
     this.#end = loaded.end
     this.#suspect = !loaded.isMarked
+    const { editNumber } = loaded.history.state
+    this.#durableEdit = loaded.isMarked ? editNumber : Math.max(0, editNumber - 1)
     this.torn = loaded.torn
   }
 
@@ -253,6 +256,12 @@ export class Manifest {
   get state(): ManifestState {
     return this.#history.state
   }
+  /** The newest edit that is known to be on the device: what a log may say it stands on. The last edit
+   *  of a file that was found without its mark may have been written and not synced by a process that
+   *  died; the one before it was synced. */
+  get durableEdit(): number {
+    return this.#durableEdit
+  }
   get snapshots(): ReadonlyMap<string, SnapshotEntry> {
     return this.#history.snapshots
   }
@@ -305,6 +314,7 @@ export class Manifest {
     if (!this.#suspect) cause = this.#append(next, changes)
     if (this.#suspect) this.#rewrite(next, cause)
     this.#history = next
+    this.#durableEdit = next.state.editNumber
     if (this.#end.offset >= this.#rotateBytes) this.#rotate()
     return next.state
   }

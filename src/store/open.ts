@@ -344,7 +344,7 @@ function openLog(
         return { number, path: paths.log(number) }
       },
       onNewFile,
-      manifestEdit: () => manifest.state.editNumber,
+      manifestEdit: () => manifest.durableEdit,
       space,
       ...(previous === undefined ? {} : { previous }),
       ...(options.groupDelayMs === undefined ? {} : { groupDelayMs: options.groupDelayMs }),
