@@ -17,7 +17,7 @@ function say(words: object): void {
 
 async function write(folder: string, bytes: number, batchRows: number, seed: number) {
   const limits = { headBytesMax: Number.MAX_SAFE_INTEGER }
-  const store = (await openStore(folder, {}, { ...systemEnv, limits })) as unknown as Store
+  const store = (await openStore(folder, {}, { ...systemEnv, limits })) as Store
   const series = store.series(trade, 'SPY')
   const trades = makeTrades(feedRows, seed)
   const span = trades.time.at(-1)! - trades.time[0]! + 1n
