@@ -183,6 +183,29 @@ export interface SimdKernels {
    *  from count to the next multiple of 32 must be 0. */
   maskedStats(units: number, bits: number, count: number, out: number): void
 
+  // ---- aggregates over ranges of one vector: range r is [bounds[r], bounds[r + 1]), bounds are u32 and do not fall
+
+  /** Sum (u64), least, most, first, last (u32) of each range of units (u32) -> 24 bytes a range; of an empty one 0,
+   *  2^32 - 1, 0, 0, 0. */
+  foldU32(units: number, bounds: number, ranges: number, out: number): void
+  /** The sum of a[i] * b[i] (u32) over each range, u64 each; wraps. */
+  dotU32(a: number, b: number, bounds: number, ranges: number, out: number): void
+  /** Cuts the rising times (i64) of rows [from, end) into buckets of `width` that begin at multiples of it above
+   *  `phase`, 0 <= phase < width: the first row of each bucket with rows (u32), `end` behind the last -> bounds; when
+   *  each opens (i64; the least int64 where that is earlier) -> opens. Returns how many buckets. */
+  bucketsOf(
+    times: number,
+    from: number,
+    end: number,
+    phase: bigint,
+    width: bigint,
+    bounds: number,
+    opens: number,
+  ): number
+  /** Bits of present values, in order, to bits of `count` rows: 1 where the row is present in `valid` and the bit of its
+   *  value is 1. Whole bytes are written. */
+  spreadBits(bits: number, valid: number, count: number, out: number): void
+
   // ---- xxh64
 
   /** xxh64 of memory[at, at + bytes); the result as a signed 64-bit integer. */

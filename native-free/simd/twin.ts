@@ -3,6 +3,7 @@
 import { compressBlock, decompressBlock } from '../lz4/index.ts'
 import { xxh64, xxh64Low32 } from '../xxhash/index.ts'
 import type { SimdKernels } from './contract.ts'
+import { foldTwins } from './twin-fold.ts'
 
 const miniRows = 128
 const two32 = 4294967296
@@ -478,6 +479,7 @@ export function scalarKernels(memory: ArrayBuffer): SimdKernels {
     ...slotTwins(u32, f64, u16),
     ...dictionaryTwins(memory),
     ...bitmapTwins(memory),
+    ...foldTwins(memory),
     xxh64(at: number, bytes: number, seed: bigint): bigint {
       return BigInt.asIntN(64, xxh64(u8.subarray(at, at + bytes), seed))
     },
