@@ -4,7 +4,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { loadKernels } from '#kernel'
 import { run as page } from './codec/page.bench.ts'
+import { run as limits } from './limits/limits.bench.ts'
 import { arePeersInstalled } from './peers/installed.ts'
 import { run as peers } from './peers/peers.bench.ts'
 import { run as append } from './store/append.bench.ts'
@@ -23,6 +25,7 @@ import type { ResultFile } from './support/report.ts'
 type Run = (size: Size, options: RunOptions) => Promise<BenchResult>
 
 const benches: Readonly<Record<string, Run>> = {
+  limits,
   append,
   latency,
   range,
@@ -78,6 +81,7 @@ async function main(): Promise<void> {
   const { size, only, options } = given
   const before = given.compare === undefined ? undefined : readFileSync(given.compare, 'utf8')
   const load = loadNow()
+  await loadKernels()
   const results: BenchResult[] = []
   for (const [name, run] of Object.entries(benches)) {
     if (only.length > 0 && !only.includes(name)) continue

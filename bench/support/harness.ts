@@ -17,16 +17,19 @@ export interface RunOptions {
   readonly data?: string
 }
 
+/** A bound of a figure. With `of` it bounds the ratio to the probe of that name, else the figure. */
 export interface Floor {
   readonly atLeast?: number
   readonly atMost?: number
+  readonly of?: string
 }
 
 /** What a figure means; its readings come from the runs. */
 export interface FigureSpec {
   readonly unit: string
   readonly better: 'more' | 'less'
-  readonly floor?: Floor
+  /** All of them are to be met. */
+  readonly floor?: Floor | readonly Floor[]
 }
 
 /** One figure in one run. */
@@ -102,11 +105,31 @@ export function quantileOf(samples: Float64Array, quantile: number): number {
   return samples[Math.min(samples.length - 1, Math.floor(samples.length * quantile))]!
 }
 
-export function judge(value: number, floor: Floor | undefined): Figure['verdict'] {
-  if (floor === undefined) return 'none'
-  const isLow = floor.atLeast !== undefined && !(value >= floor.atLeast)
-  const isHigh = floor.atMost !== undefined && !(value <= floor.atMost)
-  return isLow || isHigh ? 'BELOW' : 'ok'
+export function floorsOf({ floor }: Pick<FigureSpec, 'floor'>): readonly Floor[] {
+  if (floor === undefined) return []
+  return 'length' in floor ? floor : [floor]
+}
+
+function isMet({ atLeast, atMost }: Floor, value: number): boolean {
+  const isLow = atLeast !== undefined && !(value >= atLeast)
+  const isHigh = atMost !== undefined && !(value <= atMost)
+  return !isLow && !isHigh
+}
+
+/** Whether a value, and its ratios to probes, meet all floors. */
+export function judge(
+  value: number,
+  probes: readonly Pick<ProbeSummary, 'name' | 'ratio'>[],
+  floors: readonly Floor[],
+): Figure['verdict'] {
+  if (floors.length === 0) return 'none'
+  const bounded = ({ of }: Floor): number => {
+    if (of === undefined) return value
+    const probe = probes.find(({ name }) => name === of)
+    if (probe === undefined) throw new Error(`a floor beside ${of}, which was not taken`)
+    return probe.ratio
+  }
+  return floors.every((floor) => isMet(floor, bounded(floor))) ? 'ok' : 'BELOW'
 }
 
 function probesOf(readings: readonly Reading[]): ProbeSummary[] {
@@ -126,14 +149,16 @@ function figureOf(
 ): Figure {
   const samples = readings.map(({ value }) => value)
   const middle = median(samples)
+  const probes = probesOf(readings)
+  const verdict = judge(middle, probes, floorsOf(spec))
   return {
     name,
     ...spec,
     median: middle,
     deviation: deviationOf(samples),
     samples,
-    probes: probesOf(readings),
-    verdict: size === 'full' ? judge(middle, spec.floor) : 'none',
+    probes,
+    verdict: size === 'full' ? verdict : 'none',
   }
 }
 

@@ -1,4 +1,5 @@
 // Results as people read them, and a comparison of two.
+import { floorsOf } from './harness.ts'
 import type { BenchResult, Figure, Floor } from './harness.ts'
 import type { Machine } from './machine.ts'
 
@@ -27,10 +28,9 @@ export function compact(value: number): string {
   return Number(value.toPrecision(3)).toString()
 }
 
-function floorText(floor: Floor | undefined): string {
-  if (floor?.atLeast !== undefined) return `>= ${compact(floor.atLeast)}`
-  if (floor?.atMost !== undefined) return `<= ${compact(floor.atMost)}`
-  return ''
+function floorText({ atLeast, atMost, of }: Floor): string {
+  const bound = atLeast === undefined ? `<= ${compact(atMost ?? NaN)}` : `>= ${compact(atLeast)}`
+  return of === undefined ? bound : `${bound} x ${of}`
 }
 
 function probesText({ probes }: Figure): string {
@@ -56,7 +56,7 @@ export function tableOf(result: BenchResult): string {
     compact(figure.median),
     `${((100 * figure.deviation) / Math.abs(figure.median || 1)).toFixed(0)} %`,
     figure.unit,
-    floorText(figure.floor),
+    floorsOf(figure).map(floorText).join(', '),
     figure.verdict === 'none' ? '' : figure.verdict,
     probesText(figure),
   ])

@@ -16,8 +16,10 @@ import {
 } from '../../bench/support/harness.ts'
 import type { BenchResult, Figure } from '../../bench/support/harness.ts'
 import { commitOf, describeMachine, resultName } from '../../bench/support/machine.ts'
-import { compact, parseResult, regressionsOf } from '../../bench/support/report.ts'
-import { makeQuotes, makeTrades } from '../../bench/support/workload.ts'
+import { compact, parseResult, regressionsOf, tableOf } from '../../bench/support/report.ts'
+import { copyRate, l1ReadRate, ramDoublesRate, wasmCopyRate } from '../../bench/support/limits.ts'
+import { readerOf } from '../../bench/support/reader.ts'
+import { chance, makeQuotes, makeTrades } from '../../bench/support/workload.ts'
 
 describe('figures', () => {
   test('medians, deviations and quantiles', () => {
@@ -29,11 +31,31 @@ describe('figures', () => {
   })
 
   test('a floor is met or not, and nothing that is no number meets one', () => {
-    expect(judge(3, { atLeast: 3 })).toBe('ok')
-    expect(judge(2.9, { atLeast: 3 })).toBe('BELOW')
-    expect(judge(3.1, { atMost: 3 })).toBe('BELOW')
-    expect(judge(NaN, { atMost: 3 })).toBe('BELOW')
-    expect(judge(1, undefined)).toBe('none')
+    expect(judge(3, [], [{ atLeast: 3 }])).toBe('ok')
+    expect(judge(2.9, [], [{ atLeast: 3 }])).toBe('BELOW')
+    expect(judge(3.1, [], [{ atMost: 3 }])).toBe('BELOW')
+    expect(judge(NaN, [], [{ atMost: 3 }])).toBe('BELOW')
+    expect(judge(1, [], [])).toBe('none')
+  })
+
+  test('a floor beside a probe bounds the ratio, and all floors are to be met', () => {
+    const probes = [
+      { name: 'RAM read', ratio: 2.5 },
+      { name: 'duckdb', ratio: 0.09 },
+    ]
+    const beside = { atLeast: 2, of: 'RAM read' }
+    expect(judge(1, probes, [beside])).toBe('ok')
+    expect(judge(1, probes, [beside, { atMost: 0.1, of: 'duckdb' }])).toBe('ok')
+    expect(judge(1, probes, [beside, { atMost: 0.05, of: 'duckdb' }])).toBe('BELOW')
+    expect(judge(1, probes, [beside, { atLeast: 2 }])).toBe('BELOW')
+    expect(() => judge(1, probes, [{ atLeast: 1, of: 'sqlite' }])).toThrow('sqlite')
+  })
+
+  test('floors stand in the table as they are judged', () => {
+    const floor = [{ atLeast: 10, of: 'duckdb' }, { atMost: 3e6 }]
+    const shown = { ...figure(5, 0, 2, 'more'), floor, verdict: 'BELOW' as const }
+    const [result] = resultOf(shown)
+    expect(tableOf(result!)).toMatch(/ >= 10 x duckdb, <= 3\.00 M {2}BELOW {2}2 x memcpy$/m)
   })
 
   test('runs are counted, judged at full size only, set beside their own probes', async () => {
@@ -156,6 +178,43 @@ describe('where a result is from', () => {
     expect(resultName(named, new Date('2026-03-04T05:06:07Z'))).toBe(
       '2026-03-04-intel-xeon-e5-2670-8core.json',
     )
+  })
+})
+
+describe('limits', () => {
+  test('the reader reads every word it is told to, as often, and no other', () => {
+    const { memory, read } = readerOf(65_536)
+    const words = new BigInt64Array(memory)
+    const numbers = chance(5)
+    words.forEach((_, index) => {
+      words[index] = BigInt.asIntN(64, BigInt(Math.floor(numbers() * 2 ** 53)) << 11n)
+    })
+    for (const [from, end, rounds] of [
+      [0, 65_536, 1],
+      [128, 256, 3],
+      [640, 5120, 2],
+    ] as const) {
+      const some = words.subarray(from / 8, end / 8)
+      const sum = some.reduce((total, word) => total + word, 0n)
+      expect(read(from, end, rounds)).toBe(BigInt.asIntN(64, sum * BigInt(rounds)))
+    }
+  })
+
+  test('the reader copies what it is told to', () => {
+    const { memory, copy } = readerOf(65_536)
+    const bytes = new Uint8Array(memory)
+    bytes.fill(7, 128, 384)
+    copy(1024, 128, 256)
+    const copied = bytes.subarray(1024, 1280)
+    expect(copied.every((byte) => byte === 7)).toBe(true)
+    expect(bytes[1023]! + bytes[1280]!).toBe(0)
+  })
+
+  test('rates of what was done, positive and finite', () => {
+    expect(ramDoublesRate('smoke')).toBeGreaterThan(0)
+    for (const rate of [l1ReadRate, copyRate, wasmCopyRate]) {
+      expect(Number.isFinite(rate('smoke'))).toBe(true)
+    }
   })
 })
 
