@@ -39,7 +39,7 @@ export type {
   Timeframe,
   ValueColumn,
 } from '#schema'
-export type { RangeQuery } from '#query'
+export type { Aggregation, Condition, Explanation, RangeQuery, Where } from '#query'
 export { VarveError, errorCodes } from '#base'
 export type { ErrorCode, Logger } from '#base'
 export { kernelInfo } from '#kernel'

@@ -7,6 +7,7 @@ export type { Piece } from './plan.ts'
 export {
   chooseSlices,
   countRows,
+  explainRange,
   inTurns,
   readLast,
   readRange,
@@ -16,3 +17,12 @@ export {
 } from './range.ts'
 export type { RangeQuery, RowsWanted, SeriesSources } from './range.ts'
 export { RowBatch, rowValues } from './row-batch.ts'
+export { parseWhere } from './where.ts'
+export type { Condition, RowTest, Where } from './where.ts'
+export { RowFilter } from './select.ts'
+export { Treatment, untold } from './explain.ts'
+export type { Explanation } from './explain.ts'
+export { planAggregation } from './aggregation.ts'
+export type { Aggregation } from './aggregation.ts'
+export { aggregateRows } from './aggregate.ts'
+export type { AggregateRows } from './aggregate.ts'

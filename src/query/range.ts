@@ -8,8 +8,11 @@ import { int64Max, int64Min, parseTime } from '#schema'
 import type { ColumnSpec, TimeInput } from '#schema'
 import type { Slice } from './merge.ts'
 import { planRows, resolvePiece } from './plan.ts'
+import { SelectedRows } from './select.ts'
+import type { RowFilter } from './select.ts'
 import { RowBatch } from './row-batch.ts'
 import type { FilledColumn } from './row-batch.ts'
+import type { Treatment } from './explain.ts'
 
 export interface RangeQuery<N extends string = string> {
   /** Inclusive. */
@@ -40,6 +43,8 @@ export interface RowsWanted {
 export interface SeriesSources {
   readonly sources: readonly RowSource<ColumnSpec>[]
   readonly rules: RowRules
+  /** What `where` asks; undefined for all rows. */
+  readonly filter?: RowFilter | undefined
 }
 
 export const batchRowsDefault = 16_384
@@ -79,34 +84,50 @@ export function resolveBatchRows(batchRows: number | undefined): number {
 /** The slices that hold the rows wanted, in the order in which they are read: newest piece first when `isReverse`, each
  *  slice still in its own order. Pieces are merged as they are reached, no further than needed. */
 export function* chooseSlices(
-  { sources, rules }: SeriesSources,
+  { sources, rules, filter }: SeriesSources,
   wanted: RowsWanted,
 ): Generator<Slice> {
   if (wanted.from >= wanted.to || wanted.limit === 0 || wanted.last === 0) return
   const pieces = planRows(sources, rules, wanted.from, wanted.to)
   const resolve = (index: number): Slice => resolvePiece(pieces[index]!, rules)
+  const forwards = () => slicesForwards(pieces.length, resolve, filter)
+  const backwards = () => slicesBackwards(pieces.length, resolve, filter)
   const isCut = wanted.last !== Number.MAX_SAFE_INTEGER
   if (wanted.isReverse) {
     yield* cut(
-      backwards(pieces.length, resolve),
+      backwards(),
       wanted.offset,
       Math.min(wanted.limit, wanted.last - wanted.offset),
       true,
     )
   } else if (isCut) {
-    const newest = [...cut(backwards(pieces.length, resolve), 0, wanted.last, true)].reverse()
+    const newest = [...cut(backwards(), 0, wanted.last, true)].reverse()
     yield* cut(newest, wanted.offset, wanted.limit, false)
   } else {
-    yield* cut(forwards(pieces.length, resolve), wanted.offset, wanted.limit, false)
+    yield* cut(forwards(), wanted.offset, wanted.limit, false)
   }
 }
 
-function* forwards(length: number, resolve: (index: number) => Slice): Generator<Slice> {
-  for (let index = 0; index < length; index += 1) yield resolve(index)
+function* slicesForwards(
+  length: number,
+  resolve: (index: number) => Slice,
+  filter: RowFilter | undefined,
+): Generator<Slice> {
+  for (let index = 0; index < length; index += 1) {
+    if (filter === undefined) yield resolve(index)
+    else yield* filter.lots(resolve(index), false)
+  }
 }
 
-function* backwards(length: number, resolve: (index: number) => Slice): Generator<Slice> {
-  for (let index = length - 1; index >= 0; index -= 1) yield resolve(index)
+function* slicesBackwards(
+  length: number,
+  resolve: (index: number) => Slice,
+  filter: RowFilter | undefined,
+): Generator<Slice> {
+  for (let index = length - 1; index >= 0; index -= 1) {
+    if (filter === undefined) yield resolve(index)
+    else yield* filter.lots(resolve(index), true)
+  }
 }
 
 /** Leaves out the first `offset` rows and what comes after `limit` more; counted from a slice's end if `isReverse`. */
@@ -155,7 +176,7 @@ function slicesOf(sources: SeriesSources, wanted: RowsWanted): Slice[] {
   const { from, to, offset, limit, last, isReverse } = wanted
   const isWhole =
     offset === 0 && limit === Number.MAX_SAFE_INTEGER && last === Number.MAX_SAFE_INTEGER
-  if (!isWhole || isReverse) {
+  if (!isWhole || isReverse || sources.filter !== undefined) {
     const slices = [...chooseSlices(sources, wanted)]
     return isReverse ? slices.reverse() : slices
   }
@@ -273,6 +294,11 @@ export async function* inTurns<T>(batches: Iterable<T>, scheduler: Scheduler): A
 export function countRows(sources: SeriesSources, from: bigint, to: bigint): number {
   if (from >= to) return 0
   let rows = 0
+  if (sources.filter !== undefined) {
+    const wanted = { ...resolveQuery({}), from, to }
+    for (const slice of chooseSlices(sources, wanted)) rows += slice.end - slice.from
+    return rows
+  }
   for (const piece of planRows(sources.sources, sources.rules, from, to)) {
     const slice = resolvePiece(piece, sources.rules)
     rows += slice.end - slice.from
@@ -288,4 +314,19 @@ export function readLast(
 ): RowBatch {
   const wanted = { from: int64Min, to: before, limit: 1, offset: 0, last: 1, isReverse: false }
   return readRange(sources, specs, wanted)
+}
+
+/** Notes how the vectors of [from, to) are read; those that hold a chosen row are decoded, if anything of it is read. */
+export function explainRange(
+  sources: SeriesSources,
+  { from, to }: Pick<RowsWanted, 'from' | 'to'>,
+  isRead: boolean,
+  treatment: Treatment,
+): void {
+  for (const slice of chooseSlices(sources, { ...resolveQuery({}), from, to })) {
+    const { source } = slice
+    if (!isRead) continue
+    if (source instanceof SelectedRows) source.noteDecoded(treatment)
+    else treatment.decoded(source, slice.from, slice.end)
+  }
 }

@@ -1,6 +1,6 @@
 // The public face of a store: what open() returns and what can be asked of it.
 import type { Logger } from '#base'
-import type { RangeQuery } from '#query'
+import type { Aggregation, Explanation, RangeQuery, Where } from '#query'
 import type {
   Batch,
   ColumnName,
@@ -216,11 +216,13 @@ export interface AppendOptions {
 export interface ReadSeries<K> {
   readonly info: SeriesInfo
   /** Decoded rows in order of (time, the kind's order, arrival). Synchronous; the arrays are yours. */
-  range<const N extends ColumnName<K> = ColumnName<K>>(query?: RangeQuery<N>): Batch<K, N>
+  range<const N extends ColumnName<K> = ColumnName<K>>(
+    query?: RangeQuery<N> & { where?: Where<K> },
+  ): Batch<K, N>
   /** The same, a batch at a time in bounded memory; a batch's arrays are views, valid until the next one. Stopping
    *  early releases everything. */
   scan<const N extends ColumnName<K> = ColumnName<K>>(
-    query?: RangeQuery<N> & { batchRows?: number; signal?: AbortSignal },
+    query?: RangeQuery<N> & { where?: Where<K>; batchRows?: number; signal?: AbortSignal },
   ): Iterable<Batch<K, N>> & AsyncIterable<Batch<K, N>>
   /** Newest row, from memory. */
   latest(): Row<K> | undefined
@@ -228,7 +230,35 @@ export interface ReadSeries<K> {
   /** Last row at or before `time`. closed: for timeframed kinds, only bars that have ended by then (no look-ahead). */
   at(time: TimeInput, options?: { closed?: boolean }): Row<K> | undefined
   /** Exact; may read. */
-  count(query?: { from?: TimeInput; to?: TimeInput }): number
+  count(query?: { from?: TimeInput; to?: TimeInput; where?: Where<K> }): number
+  /**
+   * One row, or one a bucket that holds rows, in `columns.time` when each opens (one row: `from`, else the first row's
+   * time). Buckets are multiples of `every` in UTC: weeks from Mondays, months of the calendar. Over present values;
+   * where there are none: count and sum 0, the rest NaN. The same rows give the same bits, however they are stored:
+   * integers and decimals (doubles of up to 9 digits after the point) are summed exactly and rounded once, other doubles
+   * are added in read order, compensated. Answered from footers and packed values where that is possible, see explain.
+   *
+   * @throws {VarveError} ERR_ARGUMENT, ERR_SCHEMA; ERR_CORRUPT, ERR_IO
+   */
+  aggregate<const A extends Record<string, Aggregation<K>>>(query: {
+    from?: TimeInput
+    to?: TimeInput
+    every?: Timeframe
+    where?: Where<K>
+    columns: A
+  }): {
+    rowCount: number
+    columns: { time: BigInt64Array } & { [N in keyof A]: Float64Array }
+  }
+  /** Asks the question (columns: a list for range and scan, an object for aggregate) and tells how its vectors were
+   *  answered instead of the answer. */
+  explain(query?: {
+    from?: TimeInput
+    to?: TimeInput
+    every?: Timeframe
+    where?: Where<K>
+    columns?: readonly ColumnName<K>[] | Record<string, Aggregation<K>>
+  }): Explanation
 }
 
 export interface Series<K> extends ReadSeries<K> {

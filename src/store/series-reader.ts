@@ -4,20 +4,27 @@ import type { Scheduler } from '#base'
 import type { RowRules } from '#head'
 import {
   RowBatch,
+  RowFilter,
+  Treatment,
+  aggregateRows,
   chooseSpecs,
   countRows,
+  explainRange,
   handleSpecs,
   inTurns,
+  parseWhere,
+  planAggregation,
   readLast,
   readRange,
   resolveBatchRows,
   resolveQuery,
   rowValues,
   scanBatches,
+  untold,
 } from '#query'
-import type { RangeQuery, RowsWanted, SeriesSources } from '#query'
+import type { AggregateRows, Explanation, RangeQuery, RowsWanted, SeriesSources } from '#query'
 import { barEnd, int64Max, int64Min, parseTime, parseTimeframe, systemSpecs } from '#schema'
-import type { ColumnSpec, Kind, SeriesKey, TimeInput } from '#schema'
+import type { ColumnSpec, Kind, SeriesKey, TimeInput, Timeframe } from '#schema'
 import type { SeriesInfo } from './contract.ts'
 import { infoOf } from './info.ts'
 import { lastOf } from './last-row.ts'
@@ -49,6 +56,16 @@ function sharedSpecs(kind: Kind, rules: RowRules): readonly ColumnSpec[] {
   if (specs === undefined) byKind.set(kind, (specs = handleSpecs(kind, rules.specs)))
   return specs
 }
+
+/** Conditions are checked when they are parsed. */
+interface Between {
+  from?: TimeInput
+  to?: TimeInput
+  where?: unknown
+}
+type Asked = RangeQuery & Between
+type Aggregated = Between & { every?: Timeframe; columns: unknown }
+type Explained = Between & { every?: Timeframe; columns?: unknown }
 
 interface Prepared {
   readonly view: View
@@ -84,21 +101,30 @@ export class SeriesReader {
     return handleSpecs(this.kind, systemSpecs)
   }
 
-  #prepare(query: RangeQuery, wanted: RowsWanted): Prepared {
+  /** What [from, to) is read from, as far as `where` lets rows through, and all columns of the handle. */
+  #sources(where: unknown, from: bigint, to: bigint, treatment: Treatment): Prepared {
     const view = this.#owner.view()
-    const sources = sourcesOf(view, this.key, wanted.from, wanted.to)
-    const all = sources === undefined ? this.#emptySpecs() : this.specsFor(sources.rules)
-    return { view, sources, specs: chooseSpecs(all, query.columns, this.kind.name) }
+    const found = sourcesOf(view, this.key, from, to)
+    const specs = found === undefined ? this.#emptySpecs() : this.specsFor(found.rules)
+    const tests = parseWhere(where, specs, this.kind.name)
+    if (tests.length === 0 || found === undefined) return { view, sources: found, specs }
+    return { view, sources: { ...found, filter: new RowFilter(tests, treatment) }, specs }
   }
 
-  range(query: RangeQuery = {}): RowBatch {
+  #prepare(query: Asked, wanted: RowsWanted): Prepared {
+    const { from, to } = wanted
+    const { view, sources, specs } = this.#sources(query.where, from, to, untold)
+    return { view, sources, specs: chooseSpecs(specs, query.columns, this.kind.name) }
+  }
+
+  range(query: Asked = {}): RowBatch {
     const wanted = resolveQuery(objectOf(query))
     const { sources, specs } = this.#prepare(query, wanted)
     return sources === undefined ? emptyBatch(specs) : readRange(sources, specs, wanted)
   }
 
   scan(
-    query: RangeQuery & { batchRows?: number; signal?: AbortSignal } = {},
+    query: Asked & { batchRows?: number; signal?: AbortSignal } = {},
   ): Iterable<RowBatch> & AsyncIterable<RowBatch> {
     const wanted = resolveQuery(objectOf(query))
     const batchRows = resolveBatchRows(query.batchRows)
@@ -166,10 +192,38 @@ export class SeriesReader {
     }
   }
 
-  count(query: { from?: TimeInput; to?: TimeInput } = {}): number {
+  count(query: Between = {}): number {
     const { from, to } = resolveQuery(objectOf(query))
-    const sources = sourcesOf(this.#owner.view(), this.key, from, to)
+    const { sources } = this.#sources(query.where, from, to, untold)
     return sources === undefined ? 0 : countRows(sources, from, to)
+  }
+
+  aggregate(query: Aggregated): AggregateRows {
+    return this.#aggregate(query, untold)
+  }
+
+  #aggregate(query: Aggregated, treatment: Treatment): AggregateRows {
+    const { from, to } = boundsOf(objectOf(query))
+    const { sources, specs } = this.#sources(query.where, from, to, treatment)
+    const plan = planAggregation(query.columns, specs, this.kind.name)
+    const start = query.from === undefined ? undefined : from
+    const wanted = { from, to, start, every: query.every }
+    return aggregateRows(sources ?? { sources: [], rules: noRules }, plan, wanted, treatment)
+  }
+
+  explain(query: Explained = {}): Explanation {
+    const treatment = new Treatment(true)
+    const { columns, where } = objectOf(query)
+    if (columns !== undefined && !Array.isArray(columns)) {
+      this.#aggregate({ ...query, columns }, treatment)
+      return treatment.explanation()
+    }
+    const { from, to } = boundsOf(query)
+    const { sources, specs } = this.#sources(where, from, to, treatment)
+    chooseSpecs(specs, columns, this.kind.name)
+    const isRead = columns === undefined || columns.length > 0
+    if (sources !== undefined) explainRange(sources, { from, to }, isRead, treatment)
+    return treatment.explanation()
   }
 }
 
@@ -183,6 +237,13 @@ function objectOf<T extends object>(query: T): T {
     { actual: String(given) },
     { hint: 'Leave it out to ask for everything, or give { from, to, ... }.' },
   )
+}
+
+function boundsOf({ from, to }: Between): RowsWanted {
+  return resolveQuery({
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  })
 }
 
 function emptyBatch(specs: readonly ColumnSpec[]): RowBatch {

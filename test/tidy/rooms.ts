@@ -13,7 +13,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   wal: ground,
   manifest: ground,
   head: ['base', 'batch', 'schema'],
-  query: ['base', 'batch', 'schema', 'head'],
+  query: ['base', 'kernel', 'batch', 'schema', 'codec', 'segment', 'head'],
   compact: [...ground, 'segment', 'head', 'query'],
   store: [...ground, 'segment', 'wal', 'manifest', 'head', 'query', 'compact'],
   ingest: ['base', 'batch', 'schema', 'vfs', 'kernel'],

@@ -1,0 +1,174 @@
+// What aggregates are asked for, resolved once: which columns are folded, and what each answer is made of.
+import { VarveError } from '#base'
+import type { ColumnName, ColumnSpec } from '#schema'
+import { ColumnFold, PairFold } from './column-fold.ts'
+import type { FoldNeeds } from './column-fold.ts'
+import { unknownColumn } from './columns.ts'
+
+/**
+ * One answer a bucket. 'count': rows. Over the present values of a column: count, sum, min, max, mean, std (of a sample:
+ * divided by count - 1), first, last. vwap: the sum of price x weight over the sum of weights, of rows that have both.
+ */
+export type Aggregation<K> =
+  | 'count'
+  | { count: ColumnName<K> }
+  | { sum: ColumnName<K> }
+  | { min: ColumnName<K> }
+  | { max: ColumnName<K> }
+  | { mean: ColumnName<K> }
+  | { std: ColumnName<K> }
+  | { first: ColumnName<K> }
+  | { last: ColumnName<K> }
+  | { vwap: readonly [price: ColumnName<K>, weight: ColumnName<K>] }
+
+const ofColumn = ['count', 'sum', 'min', 'max', 'mean', 'std', 'first', 'last'] as const
+type OfColumn = (typeof ofColumn)[number]
+
+/** A name and the value of the bucket that ends. */
+interface Answer {
+  readonly name: string
+  readonly value: (rowCount: number) => number
+}
+
+export interface AggregationPlan {
+  readonly folds: readonly ColumnFold[]
+  readonly pairs: readonly PairFold[]
+  readonly answers: readonly Answer[]
+  /** All columns that are folded, each once. */
+  readonly specs: readonly ColumnSpec[]
+}
+
+function refuse(name: string, actual: unknown): VarveError {
+  return new VarveError(
+    'ERR_ARGUMENT',
+    `'${name}' is no aggregation`,
+    { column: name, actual: typeof actual === 'string' ? actual : JSON.stringify(actual) },
+    {
+      hint: `It is 'count', { vwap: [price, weight] }, or one of ${ofColumn.join(', ')} of a column.`,
+    },
+  )
+}
+
+/** Columns by name; what is needed of each is known when all answers are. */
+class Resolver {
+  readonly #specs: readonly ColumnSpec[]
+  readonly #kind: string
+  readonly #needs = new Map<ColumnSpec, { sum: boolean; squares: boolean }>()
+
+  constructor(specs: readonly ColumnSpec[], kind: string) {
+    this.#specs = specs
+    this.#kind = kind
+  }
+
+  column(name: unknown, isNumber: boolean): ColumnSpec {
+    const spec = this.#specs.find((candidate) => candidate.name === name)
+    if (spec === undefined) throw unknownColumn(String(name), this.#specs, this.#kind)
+    if (isNumber && (spec.physical === 'code' || spec.physical === 'bytes')) {
+      throw new VarveError(
+        'ERR_ARGUMENT',
+        `column '${spec.name}' is ${spec.type}: it can only be counted`,
+        { column: spec.name },
+      )
+    }
+    return spec
+  }
+
+  need(spec: ColumnSpec, what: Partial<FoldNeeds>): void {
+    const needs = this.#needs.get(spec) ?? { sum: false, squares: false }
+    needs.sum ||= what.sum === true || what.squares === true
+    needs.squares ||= what.squares === true
+    this.#needs.set(spec, needs)
+  }
+
+  folds(): Map<ColumnSpec, ColumnFold> {
+    const entries = [...this.#needs].map(
+      ([spec, needs]) => [spec, new ColumnFold(spec, needs)] as const,
+    )
+    return new Map(entries)
+  }
+}
+
+const needsOf: Record<OfColumn, Partial<FoldNeeds>> = {
+  count: {},
+  min: {},
+  max: {},
+  first: {},
+  last: {},
+  sum: { sum: true },
+  mean: { sum: true },
+  std: { squares: true },
+}
+
+function valueOf(what: OfColumn, fold: ColumnFold): number {
+  switch (what) {
+    case 'sum':
+      return fold.sum()
+    case 'mean':
+      return fold.sum() / fold.count
+    case 'std':
+      return fold.deviation()
+    default:
+      return fold[what]
+  }
+}
+
+/** @throws {VarveError} ERR_ARGUMENT, ERR_SCHEMA for a column that is not there */
+export function planAggregation(
+  columns: unknown,
+  specs: readonly ColumnSpec[],
+  kind: string,
+): AggregationPlan {
+  if (typeof columns !== 'object' || columns === null || Array.isArray(columns)) {
+    throw new VarveError(
+      'ERR_ARGUMENT',
+      'columns names what to aggregate',
+      { actual: String(columns) },
+      { hint: "Give { volume: { sum: 'size' }, high: { max: 'price' }, trades: 'count' }." },
+    )
+  }
+  const resolver = new Resolver(specs, kind)
+  const pairs: PairFold[] = []
+  const later: ((folds: Map<ColumnSpec, ColumnFold>) => Answer)[] = []
+  for (const [name, given] of Object.entries(columns)) {
+    if (name === 'time') {
+      throw new VarveError('ERR_ARGUMENT', "'time' names when each bucket opens", { column: name })
+    }
+    later.push(plannedAnswer(name, given, resolver, pairs))
+  }
+  const byspec = resolver.folds()
+  const all = new Set([...byspec.keys(), ...pairs.flatMap(({ price, weight }) => [price, weight])])
+  return {
+    folds: [...byspec.values()],
+    pairs,
+    answers: later.map((make) => make(byspec)),
+    specs: [...all],
+  }
+}
+
+function plannedAnswer(
+  name: string,
+  given: unknown,
+  resolver: Resolver,
+  pairs: PairFold[],
+): (folds: Map<ColumnSpec, ColumnFold>) => Answer {
+  if (given === 'count') return () => ({ name, value: (rowCount) => rowCount })
+  if (typeof given !== 'object' || given === null) throw refuse(name, given)
+  const entries = Object.entries(given)
+  const [what, of] = entries[0] ?? []
+  if (entries.length !== 1 || what === undefined) throw refuse(name, given)
+  if (what === 'vwap') {
+    if (!Array.isArray(of) || of.length !== 2) throw refuse(name, given)
+    const [price, weight] = of.map((each) => resolver.column(each, true))
+    const pair = new PairFold(price!, weight!)
+    pairs.push(pair)
+    return () => ({ name, value: () => pair.mean() })
+  }
+  if (!ofColumn.includes(what as OfColumn)) throw refuse(name, given)
+  const own = what as OfColumn
+  const spec = resolver.column(of, own !== 'count')
+  resolver.need(spec, needsOf[own])
+  return (folds) => {
+    const fold = folds.get(spec)!
+    return { name, value: () => valueOf(own, fold) }
+  }
+}
