@@ -202,8 +202,8 @@ export interface SimdKernels {
     bounds: number,
     opens: number,
   ): number
-  /** Bits of present values, in order, to bits of `count` rows: 1 where the row is present in `valid` and the bit of its
-   *  value is 1. Whole bytes are written. */
+  /** Bits of present values, in order, to bits of `count` rows: 1 where the row is present in `valid` and its value's
+   *  bit is 1. Whole bytes are written. */
   spreadBits(bits: number, valid: number, count: number, out: number): void
 
   // ---- xxh64

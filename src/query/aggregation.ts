@@ -6,7 +6,7 @@ import type { FoldNeeds } from './column-fold.ts'
 import { unknownColumn } from './columns.ts'
 
 /**
- * One answer a bucket. 'count': rows. Over the present values of a column: count, sum, min, max, mean, std (of a sample:
+ * One answer a bucket. 'count': rows. Over the present values of a column: count, sum, min, max, mean, std (a sample's:
  * divided by count - 1), first, last. vwap: the sum of price x weight over the sum of weights, of rows that have both.
  */
 export type Aggregation<K> =

@@ -4,7 +4,7 @@
 // A double counts as a decimal where it is d / 10^k for a whole d, abs(d) < 2^51, 0 <= k <= 9 (prices and sizes of all
 // markets are); which decimal that is, the value alone decides: below 2^51 no double is near two. Decimals and integers
 // are added exactly, and the sum is rounded once. Other doubles (true reals) are added in read order, with Neumaier's
-// compensation (Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54, 1974), and their sum is
+// compensation (Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen, ZAMM 54, 1974); their sum is
 // added to the other at the end.
 import { doubleOfScaled } from '#schema'
 
@@ -21,12 +21,13 @@ const bigPowers = Array.from({ length: 73 }, (_, k) => 10n ** BigInt(k))
 export const found = { scale: 0 }
 
 /**
- * The d of a double that is the decimal d / 10^found.scale; NaN where it is none. `hint` is a scale that is tried first:
+ * The d of a double that is the decimal d / 10^found.scale; NaN where it is none. `hint` is a scale tried first:
  * a small one keeps d small.
  */
 export function decimalOf(value: number, hint: number): number {
-  const tried = Math.round(value * powers[hint]!)
-  if (tried / powers[hint]! === value && Math.abs(tried) < decimalIntegerEnd) {
+  const power = powers[hint]!
+  const tried = Math.round(value * power)
+  if (tried / power === value && Math.abs(tried) < decimalIntegerEnd) {
     found.scale = hint
     return tried
   }

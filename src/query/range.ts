@@ -316,7 +316,7 @@ export function readLast(
   return readRange(sources, specs, wanted)
 }
 
-/** Notes how the vectors of [from, to) are read; those that hold a chosen row are decoded, if anything of it is read. */
+/** Notes how the vectors of [from, to) are read; those with a chosen row are decoded, if anything of it is read. */
 export function explainRange(
   sources: SeriesSources,
   { from, to }: Pick<RowsWanted, 'from' | 'to'>,

@@ -235,7 +235,7 @@ export interface ReadSeries<K> {
    * One row, or one a bucket that holds rows, in `columns.time` when each opens (one row: `from`, else the first row's
    * time). Buckets are multiples of `every` in UTC: weeks from Mondays, months of the calendar. Over present values;
    * where there are none: count and sum 0, the rest NaN. The same rows give the same bits, however they are stored:
-   * integers and decimals (doubles of up to 9 digits after the point) are summed exactly and rounded once, other doubles
+   * integers and decimals (doubles of up to 9 digits after the point) are added exactly and rounded once, other doubles
    * are added in read order, compensated. Answered from footers and packed values where that is possible, see explain.
    *
    * @throws {VarveError} ERR_ARGUMENT, ERR_SCHEMA; ERR_CORRUPT, ERR_IO
