@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadKernels } from '#kernel'
+import { run as kernels } from './codec/kernels.bench.ts'
 import { run as page } from './codec/page.bench.ts'
 import { run as limits } from './limits/limits.bench.ts'
 import { arePeersInstalled } from './peers/installed.ts'
@@ -26,6 +27,7 @@ type Run = (size: Size, options: RunOptions) => Promise<BenchResult>
 
 const benches: Readonly<Record<string, Run>> = {
   limits,
+  kernels,
   append,
   latency,
   range,

@@ -9,7 +9,8 @@ import { loadKernels } from '#kernel'
 import { digestOf, expectEqual, hexOf, measure, runsOf } from '../support/harness.ts'
 import type { BenchResult, Figure, FigureSpec, RunOptions, Size } from '../support/harness.ts'
 import { memcpyMs } from '../support/probes.ts'
-import { chance, makeQuotes, makeTrades, realTrades } from '../support/workload.ts'
+import { realTrades } from '../support/tables.ts'
+import { chance, makeQuotes, makeTrades } from '../support/workload.ts'
 import type { Trades } from '../support/workload.ts'
 
 const sizes = {

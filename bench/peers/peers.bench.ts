@@ -14,15 +14,9 @@ import type {
   RunOptions,
   Size,
 } from '../support/harness.ts'
-import {
-  batchesOf,
-  chance,
-  makeTrades,
-  minuteNs,
-  realTrades,
-  sliceTrades,
-} from '../support/workload.ts'
+import { batchesOf, chance, makeTrades, minuteNs, sliceTrades } from '../support/workload.ts'
 import type { Trades } from '../support/workload.ts'
+import { realTrades } from '../support/tables.ts'
 import { digestOfBars, digestOfRows, expectLast, expectedOf, firstAtOrAfter } from './engine.ts'
 import type { Engine, Expected, Feed, Minute, Reader } from './engine.ts'
 import { installedIn, peersFolder } from './installed.ts'

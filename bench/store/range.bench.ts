@@ -17,7 +17,8 @@ import type {
 } from '../support/harness.ts'
 import { emptyTimerMs, memcpyMs, preadMs } from '../support/probes.ts'
 import type { Probe } from '../support/probes.ts'
-import { chance, makeTrades, minuteNs, realTrades } from '../support/workload.ts'
+import { realTrades } from '../support/tables.ts'
+import { chance, makeTrades, minuteNs } from '../support/workload.ts'
 import type { Trades } from '../support/workload.ts'
 
 const sizes = {

@@ -2,12 +2,16 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { open, trade } from '../../src/index.ts'
-import type { Store } from '../../src/index.ts'
+import { bar, open, quote, trade } from '../../src/index.ts'
+import type { OpenOptions, Store } from '../../src/index.ts'
+import { expectEqual, turn } from './harness.ts'
 import type { RunOptions } from './harness.ts'
-import { turn } from './harness.ts'
+import { partsOf } from './tables.ts'
+import type { Table, TableKind } from './tables.ts'
 import { batchesOf, sliceTrades } from './workload.ts'
 import type { Trades } from './workload.ts'
+
+const batchRows = 50_000
 
 /** Runs `work` with a new, empty folder and removes it. */
 export async function inFolder<Result>(
@@ -27,12 +31,46 @@ export async function sealedTrades(path: string, symbol: string, trades: Trades)
   await using store = await open(path)
   const series = store.series(trade, symbol)
   let ack
-  for (const batch of batchesOf(trades, 50_000)) {
+  for (const batch of batchesOf(trades, batchRows)) {
     ack = series.append(batch)
     await turn()
   }
   await ack?.durable
   await store.seal()
+}
+
+function tableSeries(store: Store, kind: TableKind) {
+  switch (kind) {
+    case 'trade':
+      return store.series(trade, 'ONE')
+    case 'quote':
+      return store.series(quote, 'ONE')
+    case 'bar':
+      return store.series(bar, 'ONE', '1s')
+  }
+}
+
+/**
+ * Makes a store of the rows of a table, sealed and compacted, and closes it.
+ * @returns the bytes of its segments, footers and index included
+ */
+export async function storedTable(
+  path: string,
+  table: Table,
+  options: OpenOptions = {},
+): Promise<number> {
+  await using store = await open(path, { ...options, mode: 'write' })
+  const series = tableSeries(store, table.kind)
+  for (const { time, columns } of partsOf(table, batchRows)) {
+    store.append([{ series, rows: { time, ...columns } }])
+    await turn()
+  }
+  await store.flush()
+  await store.seal()
+  await store.compact()
+  const { rows, storedBytes } = store.stats()
+  expectEqual(rows, table.rowCount, 'rows of a stored table')
+  return storedBytes
 }
 
 export function symbolOf(index: number): string {

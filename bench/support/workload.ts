@@ -1,9 +1,6 @@
 // Market data made from a seed: the same rows on every machine. Prices walk on a grid of cents,
 // trades come in bursts that share a nanosecond, sizes are mostly round lots, quotes repeat
-// themselves more often than they move. Real trades are read where a data folder is given.
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+// themselves more often than they move. tables.ts reads real data.
 
 export interface Trades {
   readonly rowCount: number
@@ -134,31 +131,4 @@ export function batchesOf(trades: Trades, batchRows: number): TradeColumns[] {
     batches.push({ time, price, size })
   }
   return batches
-}
-
-const realFile = 'trades/us-equity/spy_trades_tick.csv.gz'
-
-/**
- * Real trades of one share in the order of the tape's times; undefined where the folder does
- * not hold them.
- */
-export function realTrades(folder: string, rowsMax: number): Trades | undefined {
-  const path = join(folder, realFile)
-  if (!existsSync(path)) return undefined
-  const lines = gunzipSync(readFileSync(path))
-    .toString('latin1')
-    .split('\n', rowsMax + 1)
-  const names = lines[0]!.split(',')
-  const [timeAt, priceAt, sizeAt] = ['ts_ns', 'price', 'size'].map((name) => names.indexOf(name))
-  const rows = lines.slice(1).filter((line) => line !== '')
-  const cells = rows.map((line) => line.split(','))
-  const time = BigInt64Array.from(cells, (row) => BigInt(row[timeAt!]!))
-  const order = Uint32Array.from(time, (_, row) => row)
-  order.sort((a, b) => (time[a]! < time[b]! ? -1 : time[a]! > time[b]! ? 1 : a - b))
-  return {
-    rowCount: rows.length,
-    time: BigInt64Array.from(order, (row) => time[row]!),
-    price: Float64Array.from(order, (row) => Number(cells[row]![priceAt!])),
-    size: Float64Array.from(order, (row) => Number(cells[row]![sizeAt!])),
-  }
 }

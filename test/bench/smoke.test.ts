@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run as kernels } from '../../bench/codec/kernels.bench.ts'
 import { run as page } from '../../bench/codec/page.bench.ts'
 import { run as limits } from '../../bench/limits/limits.bench.ts'
 import { run as peers } from '../../bench/peers/peers.bench.ts'
@@ -48,6 +49,7 @@ function expectWhole(figure: Figure): void {
 
 const benches = [
   { name: 'limits', run: limits, digest: 'a6b68fee', figures: 9, floors: 0 },
+  { name: 'kernels', run: kernels, digest: '8aae7344', figures: 24, floors: 15 },
   { name: 'append', run: append, digest: '0f52524b', figures: 4, floors: 2 },
   { name: 'latency', run: latency, digest: 'e353fcef', figures: 6, floors: 2 },
   { name: 'range', run: range, digest: '588d6f8f', figures: 5, floors: 2 },
@@ -214,7 +216,7 @@ describe('the command', () => {
   test('refuses what it does not know', () => {
     const unknown = bench('--only', 'nothing')
     expect(unknown.status).toBe(2)
-    expect(unknown.stderr).toContain('there are limits, append, latency, range, latest, seal, open')
+    expect(unknown.stderr).toContain('there are limits, kernels, append, range, latest, seal, open')
     expect(bench('--runs', '0').status).toBe(2)
     expect(bench('--size', 'huge').status).toBe(2)
   })
