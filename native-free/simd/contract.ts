@@ -1,4 +1,4 @@
-// What a set of kernels does, whoever does it: WebAssembly SIMD (kernels.as, emit.mjs) or TypeScript (twin.ts).
+// What a set of kernels does, whoever does it: WebAssembly SIMD (the .as files, emit.mjs) or TypeScript (twins).
 //
 // All arrays lie in `memory`, at byte addresses: multiples of 8 for what holds f64, i64 and bitmaps that are counted,
 // of 4 for u32, of 2 for other bitmaps. Counts are values. Behind every array lie 64 bytes of slack, which loops may
@@ -205,6 +205,46 @@ export interface SimdKernels {
   /** Bits of present values, in order, to bits of `count` rows: 1 where the row is present in `valid` and its value's
    *  bit is 1. Whole bytes are written. */
   spreadBits(bits: number, valid: number, count: number, out: number): void
+
+  // ---- entropy coded slots: tokens in four interleaved states; a table's frequencies (1 to 4,096) sum to 4,096, and
+  // `states` is u32 address of the next word, then four u32 states
+
+  /** The decoder's table of `count` tokens, from their frequencies (u16) -> 4,096 u32 at table. */
+  entropyTable(frequencies: number, count: number, table: number): void
+  /** `count` tokens (u8) -> out, number i by state i & 3. Reads at most one word of 16 bits a token. */
+  entropyTokens(states: number, table: number, count: number, out: number): void
+  /** The base of each token plus its extra bits, from `bits` on, lowest first -> u32 at out. `values`: u32 base and u32
+   *  bits (0 to 31) a token. Returns how many bits. Reads 8 bytes from where the last bits begin. */
+  tokenSlots(tokens: number, count: number, values: number, bits: number, out: number): number
+  /** The same where no token has extra bits. */
+  tokenBases(tokens: number, count: number, values: number, out: number): void
+  /** Counts slots (u32) in a table of mask + 1 entries (u32 slot, u32 count; a power of two from 2^10 to 2^17, 0 where
+   *  free); numbers of entries in use -> u32 at used, behind the `known` before. Returns how many are in use: less than
+   *  all, the caller sees to it. */
+  countSlots(
+    slots: number,
+    count: number,
+    table: number,
+    mask: number,
+    used: number,
+    known: number,
+  ): number
+  /** The token (u8) of each slot (u32) -> tokens, the extra bits -> bits. `exact`: 1,024 entries of u32 slot and u32
+   *  token + 1, 0 where free; a slot that is not there has the token spans[b] (u8) where it takes b bits above centre,
+   *  spans[33 + b] where it takes b bits below, and b - 1 extra bits. Returns how many bits; 8 bytes are written from
+   *  where the last begin. */
+  tokensOf(
+    slots: number,
+    count: number,
+    exact: number,
+    centre: number,
+    spans: number,
+    tokens: number,
+    bits: number,
+  ): number
+  /** Codes tokens (u8), the last one first: words go below the address in states, which moves with them. `coder`: u32
+   *  frequency and u32 sum of the frequencies before, a token. */
+  entropyCode(states: number, coder: number, count: number, tokens: number): void
 
   // ---- xxh64
 

@@ -4,6 +4,7 @@ import { compressBlock, decompressBlock } from '../lz4/index.ts'
 import { xxh64, xxh64Low32 } from '../xxhash/index.ts'
 import type { SimdKernels } from './contract.ts'
 import { foldTwins } from './twin-fold.ts'
+import { entropyTwins } from './twin-entropy.ts'
 
 const miniRows = 128
 const two32 = 4294967296
@@ -480,6 +481,7 @@ export function scalarKernels(memory: ArrayBuffer): SimdKernels {
     ...dictionaryTwins(memory),
     ...bitmapTwins(memory),
     ...foldTwins(memory),
+    ...entropyTwins(u8, u16, u32),
     xxh64(at: number, bytes: number, seed: bigint): bigint {
       return BigInt.asIntN(64, xxh64(u8.subarray(at, at + bytes), seed))
     },

@@ -4,6 +4,7 @@
 import { arena } from '#kernel'
 import { packed32Bytes, packedBytes } from './bitpack.ts'
 import { damaged } from './chunk.ts'
+import { codedSlots } from './entropy-decode.ts'
 import { encodings, rowsMini, vectorRows } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { bodyOffset } from './shape.ts'
@@ -180,7 +181,8 @@ export function unitsOf(stored: StoredVector): { isNarrow: boolean; hasDeltas: b
   const hasPatches = meta.patches.length > 0 && meta.patches[vector]! > 0
   if (width > 32) unpackWideTo(own.units, bytes, at, present, width)
   else {
-    unpackTo(own.u32, bytes, at, present, width)
+    if (meta.slotModel !== undefined) codedSlots(stored, meta.slotModel, own.u32)
+    else unpackTo(own.u32, bytes, at, present, width)
     if (meta.dictionary !== undefined) {
       lookUp(stored, meta.dictionary)
       return wide

@@ -8,6 +8,7 @@ import type { BytesData, ColumnData } from '#batch'
 import { unpackWide } from './bitpack.ts'
 import { damaged, openChunk } from './chunk.ts'
 import { scratchOf } from './decode-units.ts'
+import { codedBitmap } from './entropy-decode.ts'
 import { bitmapBytes, encodings, presentOf, rowsOf, transforms, vectorRows } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { copyExceptions, valuesF64, valuesI64, valuesSmall } from './decode-values.ts'
@@ -202,7 +203,11 @@ function spreadTexts(
 /** Rows [from, end) of a vector of which some rows are absent. */
 function decodeSparse(job: Job, from: number, end: number, target: ColumnData, at: number): void {
   const rows = rowsOf(job.meta.rowCount, job.vector)
-  const bitmap = job.bytes.subarray(0, bitmapBytes(rows, job.present))
+  const { bitmapModel } = job.meta
+  const bitmap =
+    bitmapModel === undefined
+      ? job.bytes.subarray(0, bitmapBytes(rows, job.present))
+      : codedBitmap(job, bitmapModel)
   if (countBits(bitmap, 0, rows) !== job.present) {
     throw damaged('the validity bits do not count the present rows', job.place, job.vector)
   }

@@ -41,6 +41,9 @@ const scratch: Written = {
 /** What packing may write behind its bytes. */
 const packSlackBytes = packed32Bytes(128, 32)
 
+/** Where bytes of a vector go. */
+export type Bytes = Pick<Written, 'payload' | 'end'>
+
 /** Room for `vectorCount` vectors of at most `bytesMax` bytes in all; what was written is lost. */
 export function startWriting(vectorCount: number, bytesMax: number): Written {
   const { payloadAt, payloadBytesMax } = encodePlaces()
@@ -60,7 +63,7 @@ export function startWriting(vectorCount: number, bytesMax: number): Written {
 
 /** Stores the validity bitmap of `vector` where it has one. */
 export function writeBitmap(
-  out: Written,
+  out: Bytes,
   presence: Presence,
   rowCount: number,
   vector: number,
@@ -233,7 +236,7 @@ export function writeWide(
  * vector that starts at `from` of those: u16 places in the vector, then the values' 8 bytes.
  */
 export function writeExceptions(
-  out: Written,
+  out: Bytes,
   exceptions: Uint32Array,
   first: number,
   next: number,

@@ -6,6 +6,7 @@ import { lz4Chunks, plainChunks } from './chunk.ts'
 import { habitRowsMax, isLz4WorthTrying, noteLz4, planUnits } from './choose.ts'
 import type { Habit, Plan } from './choose.ts'
 import { toDecimals } from './decimal.ts'
+import { codedPage } from './entropy-encode.ts'
 import {
   startWriting,
   writeBitmap,
@@ -46,6 +47,8 @@ export interface EncodeOptions {
   readonly habit?: Habit
   /** Takes this encoding id where it can hold the page: for tests and tools. */
   readonly encoding?: number
+  /** Entropy codes whatever can be, smaller or not, or nothing: for tests and tools. */
+  readonly coded?: boolean
 }
 
 export interface EncodedPage {
@@ -304,7 +307,10 @@ function encodePresent(rows: Rows, rowFrom: number): EncodedPage {
   ) {
     return encodeRaw(rows)
   }
-  return plainOrLz4(draftPlanned(rows, integers, plan), rows, lz4SavesPacked)
+  const packed = plainOrLz4(draftPlanned(rows, integers, plan), rows, lz4SavesPacked)
+  const isCoded = options.coded ?? (level === 'high' && encoding === undefined)
+  if (!isCoded) return packed
+  return codedPage(packed, plan, presence, integers.exceptions, options) ?? packed
 }
 
 /**

@@ -2,6 +2,7 @@
 // README.md draws the bytes.
 import { limits } from '#base'
 import type { Physical } from '#batch'
+import type { EntropyModel } from './entropy.ts'
 
 /** Rows of one column in a vector. Part of the format. */
 export const vectorRows = limits.vectorRows
@@ -13,6 +14,9 @@ export const rowsMini = 128
 export const chunkVectorsLz4 = 16
 export const dictionaryMax = 4096
 export const scaleMax = 22
+/** A coded stream at most: four states, a word for each byte of its bitmap and each of its slots,
+ *  31 extra bits a slot. */
+export const codedBytesMax = 16 + (vectorRows / 8 + vectorRows) * 2 + (vectorRows * 31) / 8
 
 /** Encoding ids: part of the format, never reused. */
 export const encodings = {
@@ -69,6 +73,15 @@ export const reservedEncodings: ReadonlySet<number> = new Set<number>([
 /** How values became 64-bit integers. Two bits of the flags. */
 export const transforms = { integer: 0, decimal: 1, raw: 2, textInteger: 3 } as const
 
+/** Bits 0-4 of a page's first byte are its encoding; bit 5: vectors are entropy coded. */
+export const encodingMask = 31
+export const codedFlag = 32
+/** What is coded, where the flag is set. */
+export const codedParts = { slots: 1, bitmaps: 2 } as const
+
+/** What the widths of coded slots are said to be. */
+export const codedWidth = 32
+
 /** Flag bits of a page; bits 0 and 1 are the transform. */
 export const flags = {
   transformMask: 3,
@@ -89,7 +102,8 @@ export const lz4BytesMin = 512
 
 /**
  * Effort and trade: `none` stores FOR or RAW64 only, `low` adds DELTA and RLE, `medium` patches,
- * dictionaries and LZ4, `high` takes the smallest whatever it costs to read.
+ * dictionaries and LZ4, `high` takes the smallest whatever it costs to read, entropy coding
+ * included.
  */
 export type Level = 'none' | 'low' | 'medium' | 'high'
 
@@ -147,6 +161,12 @@ export interface PageMeta {
   readonly dictionary: Float64Array | undefined
   /** BYTES: bytes of text a vector; else empty. */
   readonly textBytes: Uint32Array
+  /** Slots are entropy coded, not packed; they count from the page's least (FOR, DICT, DELTA). */
+  readonly slotModel: EntropyModel | undefined
+  /** Validity bitmaps are entropy coded. */
+  readonly bitmapModel: EntropyModel | undefined
+  /** Bytes of the coded stream a vector; empty where nothing is coded. */
+  readonly codedBytes: Uint16Array
   readonly lz4: boolean
   /** Vectors of one checksum: 16 with LZ4, else 1. */
   readonly chunkVectors: number

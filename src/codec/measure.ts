@@ -74,7 +74,8 @@ export function takeDeltas(from: number, end: number): void {
   arena().kernels.deltasOf(unitsAt + from * 8, end - from, deltasAt)
 }
 
-const deltaRangeMax = 2 ** 51
+/** Units of a vector with deltas are not farther apart. */
+export const deltaRangeMax = 2 ** 51
 
 export function forBytes(stats: VectorStats): number {
   return packedBytes(stats.count, bitsOf(stats.most - stats.least))

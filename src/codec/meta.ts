@@ -7,6 +7,7 @@ import type { ByteReader, ByteWriter } from '#base'
 import type { Physical } from '#batch'
 import { chunkCountOf } from './chunk.ts'
 import { searchCode } from './dictionary.ts'
+import { readModel, spansEnd, writeModel } from './entropy.ts'
 import {
   readFrame,
   readNumbers,
@@ -19,7 +20,12 @@ import {
   bitsOfBig,
   blockRowsMax,
   chunkVectorsLz4,
+  codedBytesMax,
+  codedFlag,
+  codedParts,
+  codedWidth,
   dictionaryMax,
+  encodingMask,
   encodingName,
   encodings,
   flags,
@@ -78,6 +84,10 @@ function writeIntegers(writer: ByteWriter, meta: PageMeta, zone: Zone): void {
       break
     case encodings.delta:
     case encodings.deltaPatched:
+      if (meta.slotModel !== undefined) {
+        writer.zigzag64(BigInt(meta.bases[0]!))
+        break
+      }
       writeSigned(writer, meta.bases)
       writeNumbers(writer, meta.widths)
       break
@@ -93,6 +103,20 @@ function writeIntegers(writer: ByteWriter, meta: PageMeta, zone: Zone): void {
     writer.varint(unit - before)
     before = unit
   }
+}
+
+/** `codedParts` of a page. */
+function partsOf({ slotModel, bitmapModel }: PageMeta): number {
+  const slots = slotModel === undefined ? 0 : codedParts.slots
+  return slots | (bitmapModel === undefined ? 0 : codedParts.bitmaps)
+}
+
+/** The models and the lengths of what is coded. */
+function writeCoded(writer: ByteWriter, meta: PageMeta): void {
+  const { slotModel, bitmapModel } = meta
+  if (slotModel !== undefined) writeModel(writer, slotModel)
+  if (bitmapModel !== undefined) writeModel(writer, bitmapModel)
+  writeNumbers(writer, meta.codedBytes)
 }
 
 function flagsOf(meta: PageMeta): number {
@@ -113,12 +137,14 @@ function writeZoneBits(writer: ByteWriter, zone: Zone): void {
 
 /** Appends the meta of a page to a footer. */
 export function writePageMeta(writer: ByteWriter, meta: PageMeta): void {
-  writer.u8(meta.encoding)
+  const parts = partsOf(meta)
+  writer.u8(meta.encoding | (parts === 0 ? 0 : codedFlag))
   if (meta.allAbsent) {
     writer.u8(flags.allAbsent)
     return
   }
   writer.u8(flagsOf(meta))
+  if (parts !== 0) writer.u8(parts)
   if (meta.nulls !== undefined) writeNumbers(writer, meta.nulls)
   if (meta.transform === transforms.decimal) writer.u8(meta.scale)
   if (meta.zone === undefined) {
@@ -127,6 +153,7 @@ export function writePageMeta(writer: ByteWriter, meta: PageMeta): void {
     writeNumbers(writer, meta.textBytes)
   } else if (meta.transform === transforms.raw) writeZoneBits(writer, meta.zone)
   else writeIntegers(writer, meta, meta.zone)
+  if (parts !== 0) writeCoded(writer, meta)
   const chunkCount = meta.checksums.length
   if (meta.lz4) {
     const lengths = new Float64Array(chunkCount)
@@ -179,14 +206,23 @@ function readZone(reader: ByteReader, shape: PageMeta, hasSums: boolean): ReadZo
   return { zone: { min, max, first, last, sum }, least, range }
 }
 
-function readDictionary(reader: ByteReader, shape: Draft, read: ReadZone): void {
+function readDictionary(reader: ByteReader): Float64Array {
   const dictionary = new Float64Array(reader.count(dictionaryMax))
   let unit = 0
   for (let code = 0; code < dictionary.length; code += 1) {
     unit += reader.varint()
     dictionary[code] = unit
   }
-  shape.dictionary = dictionary
+  return dictionary
+}
+
+/** Packed codes count from that of the vector's least unit; their widths follow from the zone. */
+function placeCodes(
+  reader: ByteReader,
+  shape: Draft,
+  read: ReadZone,
+  dictionary: Float64Array,
+): void {
   shape.bases = new Float64Array(shape.vectorCount)
   shape.widths = new Uint8Array(shape.vectorCount)
   for (let v = 0; v < shape.vectorCount; v += 1) {
@@ -205,7 +241,19 @@ const patchedWidthMax = 32
 const deltaWidthMax = 53
 const lengthWidthMax = 10
 
-function readIntegers(reader: ByteReader, shape: Draft, bits: number): void {
+/** Coded slots are at most 32 bits wide and count from the page's base. */
+function readCodedBases(reader: ByteReader, shape: Draft): void {
+  const base = shape.encoding === encodings.delta ? Number(reader.zigzag64()) : 0
+  shape.bases = new Float64Array(shape.vectorCount).fill(base)
+  shape.widths = new Uint8Array(shape.vectorCount).fill(codedWidth)
+}
+
+function readIntegers(
+  reader: ByteReader,
+  shape: Draft,
+  bits: number,
+  hasCodedSlots: boolean,
+): void {
   const { vectorCount, encoding } = shape
   shape.base = reader.zigzag64()
   if ((bits & flags.gcd) !== 0) shape.gcd = reader.varint64()
@@ -217,7 +265,8 @@ function readIntegers(reader: ByteReader, shape: Draft, bits: number): void {
   shape.zone = read.zone
   const patched = encoding === encodings.pfor || encoding === encodings.deltaPatched
   const ownWidths = patched || encoding === encodings.delta
-  if (ownWidths) {
+  if (hasCodedSlots) readCodedBases(reader, shape)
+  else if (ownWidths) {
     const isPfor = encoding === encodings.pfor
     const most = patched ? patchedWidthMax : deltaWidthMax
     shape.bases = isPfor
@@ -233,7 +282,11 @@ function readIntegers(reader: ByteReader, shape: Draft, bits: number): void {
     shape.runs = new Uint16Array(readNumbers(reader, vectorCount, vectorRows))
     shape.lengthWidths = new Uint8Array(readNumbers(reader, vectorCount, lengthWidthMax))
   }
-  if (encoding === encodings.dictionary) readDictionary(reader, shape, read)
+  if (encoding === encodings.dictionary) {
+    const dictionary = readDictionary(reader)
+    shape.dictionary = dictionary
+    if (!hasCodedSlots) placeCodes(reader, shape, read, dictionary)
+  }
 }
 
 function checkCounts(reader: ByteReader, shape: PageMeta): void {
@@ -263,6 +316,24 @@ function checkKinds(reader: ByteReader, physical: Physical, encoding: number, tr
   if (fits && transform === expected) return
   const name = encodingName(encoding)
   throw reader.corrupt(`a page of ${physical} cannot be ${name} with transform ${transform}`)
+}
+
+/** What of the page is coded: slots of FOR, DELTA and DICT, bitmaps, or both. */
+function readParts(reader: ByteReader, encoding: number): number {
+  const parts = reader.u8()
+  if (parts > (codedParts.slots | codedParts.bitmaps)) {
+    throw new VarveError('ERR_VERSION', `coded parts ${parts} are of a newer varve`, { parts })
+  }
+  const { delta, dictionary } = encodings
+  const hasSlots = encoding === encodings.for || encoding === delta || encoding === dictionary
+  if (parts > 0 && (hasSlots || parts === codedParts.bitmaps)) return parts
+  throw reader.corrupt(`${encodingName(encoding)} with coded parts ${parts}`)
+}
+
+function readCoded(reader: ByteReader, shape: Draft, parts: number): void {
+  if ((parts & codedParts.slots) !== 0) shape.slotModel = readModel(reader, spansEnd)
+  if ((parts & codedParts.bitmaps) !== 0) shape.bitmapModel = readModel(reader, 0)
+  shape.codedBytes = new Uint16Array(readNumbers(reader, shape.vectorCount, codedBytesMax))
 }
 
 function readScale(reader: ByteReader): number {
@@ -298,20 +369,23 @@ export function readPageMeta(reader: ByteReader, physical: Physical, rowCount: n
   if (!(Number.isInteger(rowCount) && rowCount >= 1 && rowCount <= blockRowsMax)) {
     throw reader.corrupt(`a page of ${rowCount} rows`)
   }
-  const encoding = reader.u8()
+  const first = reader.u8()
   const bits = reader.u8()
-  if (encoding > encodings.xor || reservedEncodings.has(encoding)) {
-    const name = encodingName(encoding)
-    throw new VarveError('ERR_VERSION', `encoding ${name} is of a newer varve`, { encoding })
+  const encoding = first & encodingMask
+  if ((first & ~codedFlag) > encodings.xor || reservedEncodings.has(encoding)) {
+    const name = encodingName(first & ~codedFlag)
+    throw new VarveError('ERR_VERSION', `encoding ${name} is of a newer varve`, { encoding: first })
   }
   const shape = startMeta(physical, rowCount, encoding, bits & flags.transformMask)
   if ((bits & flags.allAbsent) !== 0) {
-    if (bits !== flags.allAbsent) throw reader.corrupt(`an absent page with flags ${bits}`)
+    if (bits !== flags.allAbsent || first !== encoding)
+      throw reader.corrupt(`an absent page with flags ${bits}`)
     shape.allAbsent = true
     readChunks(reader, shape)
     return shape
   }
   checkKinds(reader, physical, encoding, shape.transform)
+  const parts = first === encoding ? 0 : readParts(reader, encoding)
   if ((bits & flags.nulls) !== 0) {
     shape.nulls = new Uint16Array(readNumbers(reader, shape.vectorCount, vectorRows))
     checkCounts(reader, shape)
@@ -323,7 +397,8 @@ export function readPageMeta(reader: ByteReader, physical: Physical, rowCount: n
     shape.textBytes = new Uint32Array(readNumbers(reader, shape.vectorCount, textBytesMax))
   } else if (shape.transform === transforms.raw) {
     shape.zone = readZoneBits(reader, shape.vectorCount)
-  } else readIntegers(reader, shape, bits)
+  } else readIntegers(reader, shape, bits, (parts & codedParts.slots) !== 0)
+  if (parts !== 0) readCoded(reader, shape, parts)
   shape.lz4 = (bits & flags.lz4) !== 0
   readChunks(reader, shape)
   return shape

@@ -3,6 +3,8 @@
 //
 // A vector:  validity bitmap | packed slots | second stream | patches | exceptions     no padding
 //            (some absent)     (4 lanes)      (see below)     (PFOR..)  (decimals)
+//
+// What is entropy coded, bitmap or slots or both, is one stream in the place of the packed slots.
 import type { Physical } from '#batch'
 import { packedBytes } from './bitpack.ts'
 import {
@@ -54,6 +56,9 @@ export function startMeta(
     reaches: noneF64,
     dictionary: undefined,
     textBytes: noneU32,
+    slotModel: undefined,
+    bitmapModel: undefined,
+    codedBytes: noneU16,
     lz4: false,
     chunkVectors: 1,
     vectorStarts: noneF64,
@@ -67,6 +72,7 @@ export function startMeta(
 export const exceptionBytes = 10
 
 function bodyBytes(shape: PageMeta, vector: number, present: number): number {
+  if (shape.slotModel !== undefined) return 0
   const width = shape.widths[vector]!
   switch (shape.encoding) {
     case encodings.const:
@@ -98,12 +104,20 @@ function vectorStartsOf(shape: PageMeta): Float64Array {
     let bytes = 0
     if (present > 0) {
       const exceptions = shape.exceptions?.[vector] ?? 0
-      bytes = bitmapBytes(rows, present) + bodyBytes(shape, vector, present)
+      if (shape.bitmapModel === undefined) bytes = bitmapBytes(rows, present)
+      bytes += (shape.codedBytes[vector] ?? 0) + bodyBytes(shape, vector, present)
       bytes += exceptions * exceptionBytes
     }
     starts[vector + 1] = starts[vector]! + bytes
   }
   return starts
+}
+
+/** Units count from the page's least, not from the vector's. */
+function countsFromPage({ encoding, slotModel }: PageMeta): boolean {
+  return (
+    encoding === encodings.dictionary || (encoding === encodings.for && slotModel !== undefined)
+  )
 }
 
 /**
@@ -114,7 +128,7 @@ function originsOf(shape: PageMeta): BigInt64Array {
   const origins = new BigInt64Array(shape.vectorCount)
   const { zone, encoding, base, gcd, bases } = shape
   if (zone === undefined) return origins
-  if (encoding === encodings.dictionary) return origins.fill(base)
+  if (countsFromPage(shape)) return origins.fill(base)
   if (encoding === encodings.delta || encoding === encodings.deltaPatched) return zone.first
   if (encoding !== encodings.pfor) return zone.min
   for (let v = 0; v < origins.length; v += 1) origins[v] = zone.min[v]! + gcd * BigInt(bases[v]!)
@@ -126,7 +140,7 @@ function reachesOf(shape: PageMeta): Float64Array {
   const reaches = new Float64Array(shape.vectorCount)
   const { zone } = shape
   if (zone === undefined) return reaches
-  const from = shape.encoding === encodings.dictionary ? shape.origins : zone.min
+  const from = countsFromPage(shape) ? shape.origins : zone.min
   for (let v = 0; v < reaches.length; v += 1) reaches[v] = Number(zone.max[v]!) - Number(from[v]!)
   return reaches
 }
@@ -138,7 +152,13 @@ export function derive(draft: Draft): void {
   draft.vectorStarts = vectorStartsOf(draft)
 }
 
+/** Where the entropy coded stream of `vector` starts in its bytes: behind a bitmap that is not. */
+export function codedOffset(meta: PageMeta, vector: number): number {
+  if (meta.bitmapModel !== undefined) return 0
+  return bitmapBytes(rowsOf(meta.rowCount, vector), presentOf(meta, vector))
+}
+
 /** Where the packed slots of `vector` start in its bytes. */
 export function bodyOffset(meta: PageMeta, vector: number): number {
-  return bitmapBytes(rowsOf(meta.rowCount, vector), presentOf(meta, vector))
+  return codedOffset(meta, vector) + (meta.codedBytes[vector] ?? 0)
 }

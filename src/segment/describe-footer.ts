@@ -114,12 +114,23 @@ export function pageText(page: PageMeta): string {
   const beside = sumOf(page.exceptions)
   return [
     `${encodingName(page.encoding)}${scaled}${texts}${page.lz4 ? ' in LZ4' : ''}`,
+    ...codedTexts(page),
     ...(page.gcd === 1n ? [] : [`steps of ${page.gcd}`]),
     `${page.rowCount} rows`,
     ...(absent === 0 ? [] : [`${absent} absent`]),
     ...(beside === 0 ? [] : [`${beside} as they are`]),
     `${page.payloadBytes} bytes`,
   ].join(', ')
+}
+
+/** What of a page is entropy coded. */
+function codedTexts({ slotModel, bitmapModel }: PageMeta): string[] {
+  const texts: string[] = []
+  if (slotModel !== undefined) {
+    texts.push(`entropy coded with ${slotModel.frequencies.length} tokens`)
+  }
+  if (bitmapModel !== undefined) texts.push('validity bits entropy coded')
+  return texts
 }
 
 function sumOf(counts: Uint16Array | undefined): number {

@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ColumnData } from '#batch'
 import { encodePage } from '#codec'
-import type { PageMeta } from '#codec'
+import type { Level, PageMeta } from '#codec'
 import { loadKernels } from '#kernel'
 import { decodeSlice, metaBytes, reread } from './oracle.ts'
 
@@ -45,13 +45,18 @@ function columnsOf(file: string, names: readonly string[], zeroIsAbsent: boolean
  * Bytes of one column, pages of at most 65,536 rows that cross no day; each page is decoded and
  * compared.
  */
-function storedBytes(column: ColumnData, starts: readonly number[], optional: boolean): number {
+function storedBytes(
+  column: ColumnData,
+  starts: readonly number[],
+  optional: boolean,
+  level: Level,
+): number {
   let bytes = 0
   let previous: PageMeta | undefined
   for (let d = 0; d + 1 < starts.length; d += 1) {
     for (let row = starts[d]!; row < starts[d + 1]!; row += 65_536) {
       const rows = Math.min(65_536, starts[d + 1]! - row)
-      const options = previous === undefined ? { optional } : { optional, previous }
+      const options = previous === undefined ? { optional, level } : { optional, level, previous }
       const { meta, payload } = encodePage(column, row, rows, options)
       previous = meta
       bytes += payload.length + metaBytes(meta).length
@@ -64,21 +69,38 @@ function storedBytes(column: ColumnData, starts: readonly number[], optional: bo
   return bytes
 }
 
-const feeds: [file: string, names: string[], zeroIsAbsent: boolean, bytesMax: number][] = [
-  ['trades/us-equity/spy_trades_tick.csv.gz', ['price', 'size'], false, 3.3],
-  ['quotes/us-equity/ibm_quotes_tick.csv.gz', ['bid', 'bid_size', 'ask', 'ask_size'], true, 4],
-  ['quotes/fx/fxcm_eurusd_tick.csv.gz', ['bid', 'ask'], false, 3.3],
+const feeds: [
+  file: string,
+  names: string[],
+  zeroIsAbsent: boolean,
+  bytesMax: Readonly<Record<'medium' | 'high', number>>,
+][] = [
+  [
+    'trades/us-equity/spy_trades_tick.csv.gz',
+    ['price', 'size'],
+    false,
+    { medium: 3.3, high: 1.35 },
+  ],
+  [
+    'quotes/us-equity/ibm_quotes_tick.csv.gz',
+    ['bid', 'bid_size', 'ask', 'ask_size'],
+    true,
+    { medium: 4, high: 1.5 },
+  ],
+  ['quotes/fx/fxcm_eurusd_tick.csv.gz', ['bid', 'ask'], false, { medium: 3.3, high: 2 }],
 ]
 
 describe.skipIf(!existsSync(`${folder}/trades`))('market data', () => {
   for (const [file, names, zeroIsAbsent, bytesMax] of feeds) {
-    it(`${file} takes at most ${bytesMax} bytes a row`, () => {
+    it(`${file} takes at most ${JSON.stringify(bytesMax)} bytes a row`, () => {
       const { times, columns, starts } = columnsOf(file, names, zeroIsAbsent)
-      let bytes = storedBytes({ physical: 'i64', values: times }, starts, false)
-      for (const values of columns) {
-        bytes += storedBytes({ physical: 'f64', values }, starts, zeroIsAbsent)
+      for (const level of ['medium', 'high'] as const) {
+        let bytes = storedBytes({ physical: 'i64', values: times }, starts, false, level)
+        for (const values of columns) {
+          bytes += storedBytes({ physical: 'f64', values }, starts, zeroIsAbsent, level)
+        }
+        expect(bytes / times.length, level).toBeLessThan(bytesMax[level])
       }
-      expect(bytes / times.length).toBeLessThan(bytesMax)
     })
   }
 })

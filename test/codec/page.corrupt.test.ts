@@ -26,6 +26,15 @@ function pageOf(physical: Physical, values: readonly Value[], encoding?: number)
   return encodePage(column, 0, values.length, options)
 }
 
+/** The same with slots and bitmaps entropy coded. */
+function codedPage(physical: Physical, values: readonly Value[], encoding?: number): Page {
+  const column = columnOf(physical, values)
+  const forced = encoding === undefined ? {} : { encoding }
+  const page = encodePage(column, 0, values.length, { optional: true, coded: true, ...forced })
+  expect(page.meta.slotModel ?? page.meta.bitmapModel).toBeDefined()
+  return { meta: page.meta, payload: page.payload.slice() }
+}
+
 const many = (count: number, value: (row: number) => Value): Value[] =>
   Array.from({ length: count }, (_, row) => value(row))
 
@@ -77,6 +86,26 @@ function pages(): Record<string, Page> {
     absent: pageOf(
       'u8',
       many(5, () => null),
+    ),
+    coded: codedPage('i64', steps.concat(steps), encodings.delta),
+    codedSpans: codedPage(
+      'i64',
+      many(90, (row) => BigInt((row % 40) ** 4)),
+      encodings.for,
+    ),
+    codedCodes: codedPage(
+      'f64',
+      many(90, (row) => (row === 3 ? 1 / 3 : (row % 7) * 1000.5)),
+      encodings.dictionary,
+    ),
+    codedBitmaps: codedPage(
+      'i32',
+      many(200, (row) => (row % 3 === 0 ? null : row % 5)),
+      encodings.for,
+    ),
+    constBitmaps: codedPage(
+      'u8',
+      many(1100, (row) => (row % 2 === 0 ? null : 7)),
     ),
     vectors: pageOf(
       'i64',
@@ -161,7 +190,8 @@ describe('a damaged meta', () => {
 
   it('may be any bytes at all', () => {
     const physicals = fc.constantFrom<Physical>('f64', 'i64', 'i32', 'u8', 'code', 'bytes')
-    const head = fc.tuple(fc.integer({ min: 0, max: 15 }), fc.integer({ min: 0, max: 255 }))
+    const first = fc.oneof(fc.integer({ min: 0, max: 15 }), fc.integer({ min: 32, max: 47 }))
+    const head = fc.tuple(first, fc.integer({ min: 0, max: 255 }))
     const tail = fc.uint8Array({ maxLength: 80 })
     const rows = fc.constantFrom(1, 5, 1024, 3000, 65536)
     fc.assert(
@@ -174,7 +204,7 @@ describe('a damaged meta', () => {
   })
 
   it('of a newer varve is ERR_VERSION', () => {
-    const reserved = [5, 8, 12, 13, 14, 15, 255]
+    const reserved = [5, 8, 12, 13, 14, 15, 37, 47, 65, 129, 255]
     for (const encoding of reserved) {
       const error = tryRead(Uint8Array.of(encoding, 0, 0, 0), 'i64', 5, new Uint8Array(0))
       expect(error?.code, `encoding ${encoding}`).toBe('ERR_VERSION')
@@ -194,6 +224,13 @@ describe('a damaged meta', () => {
       'too many rows': ['u8', 65537, [0, 128]],
       'a frame of 65 bits': ['u8', 2000, [encodings.for, 0, 0, 65]],
       'a number past its bound': ['i64', 5, [encodings.pfor, 0, 0, 1, 0, 0, 0, 33, 0, 0]],
+      'coded slots of PFOR': ['i64', 5, [32 + encodings.pfor, 0, 1]],
+      'a coded page of nothing': ['i64', 5, [32 + encodings.for, 0, 0]],
+      'coded bits and all absent': ['i64', 5, [32, 128]],
+      'tokens without places': ['i64', 5, [33, 0, 1, 0, 7, 0, 0, 2, 0, 0, 3, 9, 9, 20]],
+      'tokens of too many places': ['i64', 5, [33, 0, 1, 0, 7, 0, 0, 1, 0, 0, 0x80, 0x20, 20]],
+      'spans that do not rise': ['i64', 5, [33, 0, 1, 0, 7, 0, 0, 0, 2, 0, 4, 4, 0, 0, 20]],
+      'bitmaps with spans': ['i64', 5, [33, 4, 2, 1, 0, 7, 0, 0, 0, 1, 0, 3, 0xff, 0x1f, 20]],
       'a dictionary without its bounds': ['i64', 5, [encodings.dictionary, 0, 0, 9, 0, 0, 1, 0]],
     }
     for (const [name, [physical, rows, bytes]] of Object.entries(contradictions)) {
@@ -213,6 +250,56 @@ function lie(page: Page, change: (bytes: Uint8Array) => void, other?: Partial<Pa
   )
   return { meta: { ...meta, checksums }, payload }
 }
+
+/** Undefined where it decodes. */
+function tryDecode(page: Page): VarveError | undefined {
+  try {
+    decodePage(page)
+    return undefined
+  } catch (error) {
+    if (error instanceof VarveError) return error
+    throw error
+  }
+}
+
+describe('an entropy coded vector that lies behind a correct checksum', () => {
+  const names = ['coded', 'codedSpans', 'codedCodes', 'codedBitmaps', 'constBitmaps']
+
+  it('ends in its place or in values, whatever its bytes', () => {
+    const all = pages()
+    let caught = 0
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.nat(), fc.uint8Array(), (name, at, noise) => {
+        const page = all[name]!
+        const from = at % page.payload.length
+        const changed = noise.subarray(0, page.payload.length - from)
+        const error = tryDecode(lie(page, (bytes) => bytes.set(changed, from)))
+        if (error === undefined) return
+        expect(error.code).toBe('ERR_CORRUPT')
+        expect(error.details).toMatchObject({ series: 's' })
+        caught += 1
+      }),
+      { numRuns: 1000 },
+    )
+    expect(caught).toBeGreaterThan(500)
+  })
+
+  it('is ERR_CORRUPT where its stream is longer or shorter than its tokens', () => {
+    const all = pages()
+    for (const name of names) {
+      const { meta, payload } = all[name]!
+      for (const by of [-1, 1, -20]) {
+        const codedBytes = meta.codedBytes.map((bytes, v) => (v === 0 ? bytes + by : bytes))
+        const shifted = meta.vectorStarts.map((start, v) => (v === 0 ? start : start + by))
+        const longer = new Uint8Array(payload.length + Math.max(by, 0))
+        longer.set(payload)
+        const starts = { vectorStarts: shifted, chunkStarts: shifted }
+        const page = lie({ meta: { ...meta, codedBytes, ...starts }, payload: longer }, () => {})
+        expect(tryDecode(page)?.code, `${name} ${by}`).toBe('ERR_CORRUPT')
+      }
+    }
+  })
+})
 
 describe('a vector that lies behind a correct checksum', () => {
   const expectLie = (page: Page): void => {

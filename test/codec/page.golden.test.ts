@@ -22,8 +22,14 @@ const columns: Record<string, [Physical, number, (row: number) => Value]> = {
   venue: ['code', encodings.dictionary, (row) => [3, 900, 40][row % 3]!],
   id: ['bytes', encodings.delta, (row) => `${5266583935 + row}`],
   note: ['bytes', encodings.bytes, (row) => (row % 5 === 1 ? null : 'open close'.slice(row % 4))],
+  lots: ['f64', encodings.for, (row) => ({ 3: 200, 6: 5000 })[row] ?? 100],
+  bids: ['f64', encodings.delta, (row) => (row % 2 === 0 ? null : (16740 + (row % 3)) / 100)],
+  codes: ['code', encodings.dictionary, (row) => [3, 900, 40][row % 3]!],
   yield: ['f64', encodings.raw64, (row) => Math.sqrt(row + 2)],
 }
+
+/** Columns whose slots and bitmaps are entropy coded. */
+const codedColumns = ['lots', 'bids', 'codes']
 
 /** Up to 36 bytes as they are; more as length and checksum. */
 function bytesText(bytes: Uint8Array): string {
@@ -34,16 +40,26 @@ function bytesText(bytes: Uint8Array): string {
 function pageText(column: string, rows: number): [meta: string, payload: string] {
   const [physical, encoding, value] = columns[column]!
   const values = Array.from({ length: rows }, (_, row) => value(row))
-  const optional = column === 'note'
+  const optional = column === 'note' || column === 'bids'
   const made = columnOf(physical, values, optional)
-  const { meta, payload } = encodePage(made, 0, rows, { optional, encoding, level: 'low' })
+  const coded = codedColumns.includes(column)
+  const options = { optional, encoding, level: 'low', coded } as const
+  const { meta, payload } = encodePage(made, 0, rows, options)
   return [bytesText(metaBytes(meta)), bytesText(payload)]
 }
 
 describe('golden pages', () => {
   for (const rows of [1, 5, 127, 129, 1025]) {
     for (const column of Object.keys(columns)) {
+      if (codedColumns.includes(column)) continue
       it(`${column}, ${rows} rows`, () => {
+        expect(pageText(column, rows)).toEqual(golden[`${column} ${rows}`])
+      })
+    }
+  }
+  for (const rows of [8, 1025]) {
+    for (const column of codedColumns) {
+      it(`${column}, ${rows} rows, entropy coded`, () => {
         expect(pageText(column, rows)).toEqual(golden[`${column} ${rows}`])
       })
     }

@@ -7,7 +7,7 @@ import type { Physical } from '#batch'
 import { encodePage, encodings } from '#codec'
 import type { Level } from '#codec'
 import { loadKernels } from '#kernel'
-import { columnOf, decodeSlice, reread, roundTrip, rowTexts } from './oracle.ts'
+import { columnOf, decodeSlice, metaBytes, reread, roundTrip, rowTexts } from './oracle.ts'
 import type { Value } from './oracle.ts'
 
 beforeAll(loadKernels)
@@ -152,6 +152,47 @@ describe('any page', () => {
     )
     const written = [0, 1, 2, 3, 4, 6, 7, 9, 10, 11]
     expect([...seen].sort((x, y) => x - y)).toEqual(written)
+  })
+
+  it('comes back with slots and bitmaps entropy coded, as a whole and in slices', () => {
+    const seen = new Set<string>()
+    fc.assert(
+      fc.property(cases, fc.constantFrom(0, 1, 3, 6, undefined), fc.nat(), (each, encoding, a) => {
+        const column = columnOf(each.physical, valuesOf(each))
+        const forced = encoding === undefined ? {} : { encoding }
+        const options = { optional: true, level: each.level, coded: true, ...forced }
+        const { meta, payload, decoded } = roundTrip(column, each.rows, options)
+        if (meta.slotModel !== undefined) seen.add(`slots ${meta.encoding}`)
+        if (meta.bitmapModel !== undefined) seen.add('bitmaps')
+        const expected = rowTexts(column, 0, each.rows)
+        expect(rowTexts(decoded, 0, each.rows)).toEqual(expected)
+        const from = a % each.rows
+        const slice = decodeSlice(meta, payload, from, each.rows, true)
+        expect(rowTexts(slice, 0, each.rows - from)).toEqual(expected.slice(from))
+      }),
+      { numRuns: 400, seed: 11 },
+    )
+    expect([...seen].sort()).toEqual(['bitmaps', 'slots 1', 'slots 3', 'slots 6'])
+  })
+
+  it('is never larger for entropy coding at level high', () => {
+    fc.assert(
+      fc.property(cases, (each) => {
+        const column = columnOf(each.physical, valuesOf(each))
+        const sizeOf = (coded?: false): number => {
+          const options = { optional: true, level: 'high' as const }
+          const page = encodePage(
+            column,
+            0,
+            each.rows,
+            coded === false ? { ...options, coded } : options,
+          )
+          return page.payload.length + metaBytes(page.meta).length
+        }
+        expect(sizeOf()).toBeLessThanOrEqual(sizeOf(false))
+      }),
+      { numRuns: 150 },
+    )
   })
 
   it('holds the true min, max, first, last and sum of every vector', () => {
