@@ -10,8 +10,8 @@ export interface RowSource<Spec> {
   readonly timeMax: bigint
   /** Sources of one series hold disjoint ranges of lsns: what arrived before what. */
   readonly lsnFirst: bigint
-  /** The first row with a time at or after `time`. */
-  lowerBound(time: bigint): number
+  /** The first row with a time at or after `time`. `next`: a later time that is asked for right after it. */
+  lowerBound(time: bigint, next?: bigint): number
   /** Whether no row of the source has a value in the column, so that reading it would only fill in
    *  what absent rows read as. Where it is left out, nothing is known. */
   lacks?(spec: Spec): boolean

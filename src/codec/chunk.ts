@@ -117,9 +117,22 @@ function expand(
   }
 }
 
+/** Whether `stored` (payload bytes from `storedFrom`) holds chunk `chunk` as it was written. */
+export function isChunkWhole(
+  meta: PageMeta,
+  chunk: number,
+  stored: Uint8Array,
+  storedFrom: number,
+): boolean {
+  const from = meta.chunkStarts[chunk]! - storedFrom
+  const end = meta.chunkStarts[chunk + 1]! - storedFrom
+  if (from < 0 || end > stored.length) return false
+  return end === from || hash32(stored.subarray(from, end)) === meta.checksums[chunk]
+}
+
 /**
- * Verifies chunk `chunk` in `stored` (payload bytes from `storedFrom`) and returns its vectors'
- * bytes, back to back.
+ * Verifies chunk `chunk` in `stored` (payload bytes from `storedFrom`), unless `isChecked`, and
+ * returns its vectors' bytes, back to back.
  */
 export function openChunk(
   meta: PageMeta,
@@ -127,6 +140,7 @@ export function openChunk(
   stored: Uint8Array,
   storedFrom: number,
   place: Readonly<Record<string, unknown>>,
+  isChecked: boolean,
 ): Uint8Array {
   const vector = chunk * meta.chunkVectors
   const from = meta.chunkStarts[chunk]! - storedFrom
@@ -135,7 +149,7 @@ export function openChunk(
     throw damaged(`${end - from} stored bytes expected, the page is cut short`, place, vector)
   }
   const bytes = stored.subarray(from, end)
-  if (end > from && hash32(bytes) !== meta.checksums[chunk]) {
+  if (!isChecked && end > from && hash32(bytes) !== meta.checksums[chunk]) {
     throw damaged('stored bytes do not have their checksum', place, vector)
   }
   if (!meta.lz4) return bytes

@@ -265,9 +265,9 @@ export function storedRange(
 /**
  * Verifies and decodes rows [rowFrom, rowEnd) of a page into rows at... of `target`, which has room
  * for them (bytes columns: offsets[at] is the end of what is there; bytes grow). `stored` holds
- * payload bytes from `storedFrom` and covers storedRange of the vectors touched; only these are
- * verified. Damage is ERR_CORRUPT with `place` and the vector; the target's rows are then
- * undefined.
+ * payload bytes from `storedFrom` (negative: payload byte 0 is at -storedFrom) and covers storedRange
+ * of the vectors touched; only these are verified, not even they where `isChecked`. Damage is
+ * ERR_CORRUPT with `place` and the vector; the target's rows are then undefined.
  */
 export function decodeRows(
   meta: PageMeta,
@@ -278,6 +278,7 @@ export function decodeRows(
   target: ColumnData,
   at: number,
   place: Place = {},
+  isChecked: boolean = false,
 ): void {
   assert(
     rowFrom >= 0 && rowFrom <= rowEnd && rowEnd <= meta.rowCount,
@@ -306,7 +307,7 @@ export function decodeRows(
     const own = Math.floor(vector / meta.chunkVectors)
     if (own !== chunk) {
       chunk = own
-      chunkBytes = openChunk(meta, chunk, stored, storedFrom, place)
+      chunkBytes = openChunk(meta, chunk, stored, storedFrom, place, isChecked)
       chunkStart = meta.vectorStarts[chunk * meta.chunkVectors]!
     }
     const bytes =

@@ -4,6 +4,7 @@ export type { EncodeOptions, EncodedPage } from './encode.ts'
 export { newHabit } from './choose.ts'
 export type { Habit } from './choose.ts'
 export { readPageMeta, writePageMeta } from './meta.ts'
+export { isChunkWhole } from './chunk.ts'
 export { decodeRows, storedRange } from './decode.ts'
 export {
   blockRowsMax,

@@ -5,7 +5,7 @@ import { assert } from '#base'
 import { scalarKernels, simdKernels } from '#native-free/simd'
 import type { SimdKernels } from '#native-free/simd'
 
-const arenaBytes = 32 << 20
+const arenaBytes = 48 << 20
 /** The kernels' own tables lie below. */
 const firstFree = 4096
 /** Behind every piece, see the kernels' contract. */

@@ -52,7 +52,7 @@ export function resolvePiece(piece: Piece, rules: RowRules): Slice {
 
 function timedSlice(source: Source, from: bigint, to: bigint): TimedSlice | undefined {
   if (source.rowCount === 0 || source.timeMax < from || source.timeMin >= to) return undefined
-  const rowFrom = source.timeMin >= from ? 0 : source.lowerBound(from)
+  const rowFrom = source.timeMin >= from ? 0 : source.lowerBound(from, to)
   const rowEnd = source.timeMax < to ? source.rowCount : source.lowerBound(to)
   if (rowFrom >= rowEnd) return undefined
   return {

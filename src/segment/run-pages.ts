@@ -25,6 +25,8 @@ export interface PlacedPage {
   readonly meta: PageMeta
   /** In the file. */
   readonly offset: number
+  /** Where each chunk is held (held.ts); made when the first one is. */
+  held: Float64Array | undefined
 }
 
 /** A stored column as far as it is known. */
@@ -105,7 +107,7 @@ export class RunPages {
     for (let block = 0; block < this.#blockCount; block += 1) {
       footer.columns.forEach(({ pages }, place) => {
         const meta = pages[block]!
-        known[place]!.pages.push({ meta, offset })
+        known[place]!.pages.push({ meta, offset, held: undefined })
         offset += meta.payloadBytes
       })
     }
@@ -251,6 +253,8 @@ export class RunPages {
     const meta = this.#believed(bytes, (reader) => readPageMeta(reader, physical, rowCount))
     if (meta === undefined) return undefined
     if (columnId === timeColumnId && meta.zone === undefined) return undefined
-    return offset + meta.payloadBytes <= this.#info.footerOffset ? { meta, offset } : undefined
+    return offset + meta.payloadBytes <= this.#info.footerOffset
+      ? { meta, offset, held: undefined }
+      : undefined
   }
 }

@@ -1,16 +1,17 @@
 // Reads the rows of one run: finds the vectors asked for, reads and verifies those and no others.
 import { VarveError, assert } from '#base'
 import { allocateColumn, codeMap, fillAbsent, mapCodes } from '#batch'
-import type { CodeMap, ColumnData, I64Data } from '#batch'
-import { blockRowsMax, decodeRows, storedRange, vectorRows } from '#codec'
+import type { CodeMap, ColumnData, I64Data, Physical } from '#batch'
+import { blockRowsMax, decodeRows, isChunkWhole, storedRange, vectorRows } from '#codec'
 import type { PageMeta } from '#codec'
 import { arena } from '#kernel'
 import { timeColumnId } from '#schema'
 import type { ColumnSpec } from '#schema'
 import { blockCountOf } from './footer.ts'
 import type { RunColumn, RunLocation } from './footer.ts'
+import { claimHeld, heldAddress, heldReadMax, isHeld } from './held.ts'
 import { RunPages } from './run-pages.ts'
-import type { RunBytes } from './run-pages.ts'
+import type { PlacedPage, RunBytes } from './run-pages.ts'
 import { vectorCountOf } from './sparse-index.ts'
 import type { RunFacts } from './sparse-index.ts'
 
@@ -22,61 +23,81 @@ const readBytesMax = 4 << 20
 /** Room behind what is read into the arena: kernels read whole mini-blocks. */
 const arenaSlackBytes = 1024
 
+/** Memory for one read, reused: reads are synchronous and done with it before the next one. It lies in
+ *  the arena, where kernels hash and unpack it without a copy, unless it is longer than reads mostly are. */
 let slab: number | undefined
 let scratch = new Uint8Array(0)
 
-/** `count` bytes of memory, reused: reads are synchronous and done with it before the next one. It
- *  lies in the arena, where kernels hash and unpack it without a copy, unless it is longer than
- *  reads mostly are. */
-function scratchOf(count: number): Uint8Array {
-  const { u8, claim } = arena()
-  if (count <= readBytesMax) {
-    slab ??= claim(readBytesMax + arenaSlackBytes)
-    return u8.subarray(slab, slab + count)
-  }
-  if (scratch.length < count) scratch = new Uint8Array(Math.max(count, scratch.length * 2))
-  return scratch.subarray(0, count)
-}
-
 /** Up to here times decoded for searches are not read again; longer ranges are read in one go with
  *  what stands beside them. */
-const shortRows = 8 * vectorRows
+const shortVectors = 8
+const shortRows = shortVectors * vectorRows
+const blockVectors = blockRowsMax / vectorRows
 
 /** A place for a decoded vector of times; `vector` is -1 where it holds none. */
 interface TimesVector {
   vector: number
   readonly data: I64Data
-  /** `data` as readBlock takes it. */
-  readonly pairs: readonly ColumnPair[]
+  readonly targets: readonly ColumnData[]
 }
-
-/** The id of a column, and where its rows go. */
-type ColumnPair = readonly [number, ColumnData]
 
 function newTimes(): TimesVector {
   const data = allocateColumn('i64', vectorRows, { optional: false })
   assert(data.physical === 'i64', 'times are int64')
-  return { vector: -1, data, pairs: [[timeColumnId, data]] }
+  return { vector: -1, data, targets: [data] }
 }
 
-/** By id of the column, as pages stand in a block. Mostly they come so. */
-function sortPairs(pairs: ColumnPair[]): void {
-  for (let index = 1; index < pairs.length; index += 1) {
-    if (pairs[index - 1]![0] <= pairs[index]![0]) continue
-    pairs.sort((a, b) => a[0] - b[0])
-    return
-  }
+/** Columns that the run holds, as pages stand in a block, and which of a caller's targets they fill. */
+interface ColumnList {
+  readonly ids: readonly number[]
+  readonly places: readonly number[]
 }
 
+const timesAlone: ColumnList = { ids: [timeColumnId], places: [0] }
+
+/** What a caller's columns are in this run. The same ones are asked for again and again. */
+interface ReadPlan {
+  readonly specs: readonly ColumnSpec[]
+  /** As stored; undefined for columns that the run does not hold. */
+  readonly physicals: readonly (Physical | undefined)[]
+  readonly all: ColumnList
+  /** Without times. */
+  readonly others: ColumnList
+  /** Whether times are among them, or codes. */
+  readonly hasTimes: boolean
+  readonly hasCodes: boolean
+}
+
+/** Stored bytes that are wanted of one page. */
 interface Wanted {
-  readonly page: PageMeta
+  readonly placed: PlacedPage
   readonly target: ColumnData
   readonly columnId: number
+  readonly chunkFirst: number
+  readonly chunkEnd: number
   /** In the file. */
   readonly offset: number
   readonly end: number
-  /** Of the page's payload, where `offset` is. */
-  readonly storedFrom: number
+}
+
+function isEmptyChunk({ chunkStarts }: PageMeta, chunk: number): boolean {
+  return chunkStarts[chunk] === chunkStarts[chunk + 1]
+}
+
+/** Whether nothing has to be read: each chunk is held or stores no bytes. */
+function isHeldWhole({ placed: { meta, held }, chunkFirst, chunkEnd }: Wanted): boolean {
+  for (let chunk = chunkFirst; chunk < chunkEnd; chunk += 1) {
+    if (isEmptyChunk(meta, chunk)) continue
+    if (held === undefined || !isHeld(held[chunk]!)) return false
+  }
+  return true
+}
+
+/** Notes that the stored bytes of a chunk, found right, are at a position. */
+function hold(placed: PlacedPage, chunk: number, position: number): void {
+  if (isEmptyChunk(placed.meta, chunk)) return
+  placed.held ??= new Float64Array(placed.meta.checksums.length)
+  placed.held[chunk] = position
 }
 
 export class RunReader {
@@ -86,6 +107,7 @@ export class RunReader {
   /** The vectors of times decoded last: a range is searched by its two ends, then read. */
   #newer: TimesVector | undefined
   #older: TimesVector | undefined
+  #plan: ReadPlan | undefined
   /** Code maps by target dictionary: a scan maps the same dictionary batch after batch. */
   readonly #codeMaps = new WeakMap<readonly string[], Map<number, CodeMap>>()
 
@@ -121,29 +143,69 @@ export class RunReader {
     return new VarveError('ERR_CORRUPT', message, { file, series, ...details })
   }
 
-  /** The first row with a time at or after `time`; rowCount where there is none. The run is in order of time. */
-  lowerBound(time: bigint): number {
+  /** The first row with a time at or after `time`; rowCount where there is none. The run is in order of time.
+   *  `next`: a later time that is asked for right after it; both are searched by what one read brings. */
+  lowerBound(time: bigint, next?: bigint): number {
     if (time <= this.info.timeMin) return 0
     if (time > this.info.timeMax) return this.rowCount
-    const vectors = this.#pages.vectors()
-    const vector = vectors === undefined ? this.#vectorByFooter(time) : vectorByIndex(vectors, time)
+    const vector = this.#vectorOf(time)
     const rowFirst = vector.number * vectorRows
     if (rowFirst >= this.rowCount) return this.rowCount
+    if (next !== undefined) this.#fetchTimes(vector.number, next)
     if (vector.first >= time) return rowFirst
     const rows = Math.min(vectorRows, this.rowCount - rowFirst)
     return rowFirst + firstAtOrAfter(this.#timesOf(rowFirst, rows), rows, time)
   }
 
+  /** The first vector with a time at or after `time`. */
+  #vectorOf(time: bigint): VectorFound {
+    const vectors = this.#pages.vectors()
+    return vectors === undefined ? this.#vectorByFooter(time) : vectorByIndex(vectors, time)
+  }
+
   #vectorByFooter(time: bigint): VectorFound {
     const blockCount = blockCountOf(this.rowCount)
     for (let block = 0; block < blockCount; block += 1) {
-      const { zone, vectorCount } = this.#pages.pagesOf(block, [timeColumnId])[0]!.meta
+      const { zone, vectorCount } = this.#pages.pagesOf(block, timesAlone.ids)[0]!.meta
       if (zone!.max[vectorCount - 1]! < time && block < blockCount - 1) continue
       const vector = firstAtOrAfter(zone!.max, vectorCount, time)
-      const number = block * (blockRowsMax / vectorRows) + vector
+      const number = block * blockVectors + vector
       return { number, first: vector < vectorCount ? zone!.min[vector]! : time }
     }
     return { number: vectorCountOf(this.rowCount), first: time }
+  }
+
+  /** Brings the stored times of vectors `first` to the one that holds `next` into memory by one read, where they are
+   *  few, of one block, and two of them or more not held. What is damaged among them is told by who needs it. */
+  #fetchTimes(first: number, next: bigint): void {
+    const found = this.#vectorOf(next)
+    const block = Math.floor(first / blockVectors)
+    const blockEnd = Math.min((block + 1) * blockVectors, vectorCountOf(this.rowCount))
+    const end = Math.min(found.first < next ? found.number + 1 : found.number, blockEnd)
+    if (end - first < 2 || end - first > shortVectors) return
+    const placed = this.#pages.pagesOf(block, timesAlone.ids)[0]!
+    const { meta, offset } = placed
+    const blockFirst = block * blockVectors
+    const isAt = (vector: number): boolean => {
+      const chunk = Math.floor((vector - blockFirst) / meta.chunkVectors)
+      return isEmptyChunk(meta, chunk) || (placed.held !== undefined && isHeld(placed.held[chunk]!))
+    }
+    let from = first
+    while (from < end && (isAt(from) || this.#timesHeld(from) !== undefined)) from += 1
+    if (end - from < 2) return
+    const range = storedRange(meta, from - blockFirst, end - blockFirst)
+    const count = range.end - range.from
+    if (count > heldReadMax) return
+    const position = claimHeld(count)
+    const address = heldAddress(position)
+    const { u8 } = arena()
+    this.#bytes.read(u8.subarray(address, address + count), offset + range.from)
+    const chunkEnd = Math.ceil((end - blockFirst) / meta.chunkVectors)
+    let chunk = Math.floor((from - blockFirst) / meta.chunkVectors)
+    for (; chunk < chunkEnd; chunk += 1) {
+      if (!isChunkWhole(meta, chunk, u8, range.from - address)) continue
+      hold(placed, chunk, position + meta.chunkStarts[chunk]! - range.from)
+    }
   }
 
   #timesHeld(vector: number): BigInt64Array | undefined {
@@ -159,7 +221,7 @@ export class RunReader {
     // What is overwritten is no vector until it is decoded.
     place.vector = -1
     const block = Math.floor(rowFirst / blockRowsMax)
-    this.#readBlock(block, rowFirst, rowFirst + rows, place.pairs, 0)
+    this.#readBlock(block, rowFirst, rowFirst + rows, timesAlone, place.targets, 0)
     place.vector = vector
     this.#older = this.#newer
     this.#newer = place
@@ -169,14 +231,15 @@ export class RunReader {
   /** Rows [from, end) of the column of times: copied where they were decoded for a search, else
    *  read. */
   #readTimes(from: number, end: number, target: I64Data, at: number): void {
-    const pairs: readonly ColumnPair[] = [[timeColumnId, target]]
+    const targets: readonly ColumnData[] = [target]
     for (let row = from; row < end;) {
       const vector = Math.floor(row / vectorRows)
       const held = this.#timesHeld(vector)
       const stop = held === undefined ? this.#endOfUnheld(vector, end) : (vector + 1) * vectorRows
       const last = Math.min(end, stop)
       if (held === undefined) {
-        this.#readBlock(Math.floor(row / blockRowsMax), row, last, pairs, at + row - from)
+        const block = Math.floor(row / blockRowsMax)
+        this.#readBlock(block, row, last, timesAlone, targets, at + row - from)
       } else {
         const first = vector * vectorRows
         target.values.set(held.subarray(row - first, last - first), at + row - from)
@@ -202,6 +265,30 @@ export class RunReader {
     return Math.min(next * vectorRows, rowEnd)
   }
 
+  #planOf(specs: readonly ColumnSpec[]): ReadPlan {
+    if (this.#plan?.specs === specs) return this.#plan
+    const physicals = specs.map(({ id }) => this.#pages.physicalOf(id))
+    const stored: number[] = []
+    for (let place = 0; place < specs.length; place += 1) {
+      if (physicals[place] !== undefined) stored.push(place)
+    }
+    stored.sort((a, b) => specs[a]!.id - specs[b]!.id)
+    const listOf = (places: readonly number[]): ColumnList => ({
+      ids: places.map((place) => specs[place]!.id),
+      places,
+    })
+    const others = stored.filter((place) => specs[place]!.id !== timeColumnId)
+    this.#plan = {
+      specs,
+      physicals,
+      all: listOf(stored),
+      others: listOf(others),
+      hasTimes: others.length < stored.length,
+      hasCodes: physicals.includes('code'),
+    }
+    return this.#plan
+  }
+
   /**
    * Decodes rows [from, end) of the columns into `targets[i]` from index `at`. Columns the run does not hold read as
    * absent. Bytes columns are appended: their rows before `at` must be filled.
@@ -216,30 +303,29 @@ export class RunReader {
     at: number,
   ): void {
     assert(from >= 0 && from <= end && end <= this.rowCount, 'run: rows are inside the run')
-    const pairs: ColumnPair[] = []
-    const isShort = end - from <= shortRows && this.#holdsTimes(from, end)
-    for (let index = 0; index < specs.length; index += 1) {
-      const spec = specs[index]!
-      const target = targets[index]!
-      const physical = this.#pages.physicalOf(spec.id)
+    const plan = this.#planOf(specs)
+    const { physicals } = plan
+    const isShort = plan.hasTimes && end - from <= shortRows && this.#holdsTimes(from, end)
+    for (let place = 0; place < specs.length; place += 1) {
+      const target = targets[place]!
+      const physical = physicals[place]
       if (physical === undefined) {
         fillAbsent(target, at, at + end - from)
       } else if (physical !== target.physical) {
-        throw this.#corrupt(`column '${spec.name}' is stored as ${physical}`, {
-          column: spec.name,
-        })
-      } else if (spec.id === timeColumnId && target.physical === 'i64' && isShort) {
+        const column = specs[place]!.name
+        throw this.#corrupt(`column '${column}' is stored as ${physical}`, { column })
+      } else if (isShort && specs[place]!.id === timeColumnId && target.physical === 'i64') {
         this.#readTimes(from, end, target, at)
-      } else pairs.push([spec.id, target])
+      }
     }
-    sortPairs(pairs)
-    for (let row = from; row < end && pairs.length > 0;) {
+    const list = isShort ? plan.others : plan.all
+    for (let row = from; row < end && list.ids.length > 0;) {
       const block = Math.floor(row / blockRowsMax)
       const blockEnd = Math.min(end, (block + 1) * blockRowsMax)
-      this.#readBlock(block, row, blockEnd, pairs, at + row - from)
+      this.#readBlock(block, row, blockEnd, list, targets, at + row - from)
       row = blockEnd
     }
-    this.#translate(specs, targets, at, at + end - from)
+    if (plan.hasCodes) this.#translate(specs, targets, at, at + end - from)
   }
 
   /** Rows [from, end) of one block: neighbouring stored ranges are read together. */
@@ -247,12 +333,18 @@ export class RunReader {
     block: number,
     from: number,
     end: number,
-    pairs: readonly ColumnPair[],
+    list: ColumnList,
+    targets: readonly ColumnData[],
     at: number,
   ): void {
     const first = block * blockRowsMax
-    const wanted = this.#wantedOf(block, from - first, end - first, pairs)
+    const wanted = this.#wantedOf(block, from - first, end - first, list, targets)
     for (let index = 0; index < wanted.length;) {
+      if (isHeldWhole(wanted[index]!)) {
+        this.#decodeHeld(wanted[index]!, block, from - first, end - first, at)
+        index += 1
+        continue
+      }
       let last = index
       const start = wanted[index]!.offset
       while (
@@ -262,36 +354,94 @@ export class RunReader {
       ) {
         last += 1
       }
-      const bytes = scratchOf(wanted[last]!.end - start)
-      if (bytes.length > 0) this.#bytes.read(bytes, start)
+      const { bytes, address, position } = this.#bring(start, wanted[last]!.end - start)
       for (; index <= last; index += 1) {
-        const { page, target, columnId, offset, end: stop, storedFrom } = wanted[index]!
-        const stored = bytes.subarray(offset - start, stop - start)
-        const { file, series } = this.#bytes
-        const place = { file, series, offset, block, columnId }
-        decodeRows(page, stored, storedFrom, from - first, end - first, target, at, place)
+        const { placed, target, columnId, offset } = wanted[index]!
+        const { meta } = placed
+        // Where the payload's byte 0 is in the file, and would be in `bytes`.
+        const payload = placed.offset - start
+        const place = this.#placeOf(block, columnId, offset)
+        const storedFrom = -(address + payload)
+        decodeRows(meta, bytes, storedFrom, from - first, end - first, target, at, place)
+        if (position === undefined) continue
+        const { chunkFirst, chunkEnd } = wanted[index]!
+        for (let chunk = chunkFirst; chunk < chunkEnd; chunk += 1) {
+          hold(placed, chunk, position + payload + meta.chunkStarts[chunk]!)
+        }
       }
     }
   }
 
-  #wantedOf(block: number, from: number, end: number, pairs: readonly ColumnPair[]): Wanted[] {
+  #placeOf(block: number, columnId: number, offset: number): Readonly<Record<string, unknown>> {
+    const { file, series } = this.#bytes
+    return { file, series, offset, block, columnId }
+  }
+
+  /** Reads `count` bytes of the file to `address` of `bytes`; few of them to a position of what is held. */
+  #bring(offset: number, count: number): Brought {
+    const { u8, claim } = arena()
+    if (count > readBytesMax) {
+      if (scratch.length < count) scratch = new Uint8Array(Math.max(count, scratch.length * 2))
+      this.#bytes.read(scratch.subarray(0, count), offset)
+      return { bytes: scratch, address: 0, position: undefined }
+    }
+    let address: number
+    let position: number | undefined
+    if (count <= heldReadMax) {
+      position = claimHeld(count)
+      address = heldAddress(position)
+    } else {
+      slab ??= claim(readBytesMax + arenaSlackBytes)
+      address = slab
+    }
+    this.#bytes.read(u8.subarray(address, address + count), offset)
+    return { bytes: u8, address, position }
+  }
+
+  /** Chunk by chunk: what is held came by several reads, and was verified then. */
+  #decodeHeld(
+    { placed, target, columnId, offset, chunkFirst, chunkEnd }: Wanted,
+    block: number,
+    from: number,
+    end: number,
+    at: number,
+  ): void {
+    const { meta, held } = placed
+    const place = this.#placeOf(block, columnId, offset)
+    const chunkRows = meta.chunkVectors * vectorRows
+    for (let chunk = chunkFirst; chunk < chunkEnd; chunk += 1) {
+      const rowFrom = Math.max(from, chunk * chunkRows)
+      const rowEnd = Math.min(end, (chunk + 1) * chunkRows)
+      const address = isEmptyChunk(meta, chunk) ? 0 : heldAddress(held![chunk]!)
+      const storedFrom = meta.chunkStarts[chunk]! - address
+      const to = at + rowFrom - from
+      decodeRows(meta, arena().u8, storedFrom, rowFrom, rowEnd, target, to, place, true)
+    }
+  }
+
+  #wantedOf(
+    block: number,
+    from: number,
+    end: number,
+    { ids, places }: ColumnList,
+    targets: readonly ColumnData[],
+  ): Wanted[] {
     const vectorFrom = Math.floor(from / vectorRows)
     const vectorEnd = Math.ceil(end / vectorRows)
-    const columnIds: number[] = []
-    for (const [columnId] of pairs) columnIds.push(columnId)
-    const pages = this.#pages.pagesOf(block, columnIds)
+    const pages = this.#pages.pagesOf(block, ids)
     const wanted: Wanted[] = []
-    for (let index = 0; index < pairs.length; index += 1) {
-      const [columnId, target] = pairs[index]!
-      const { meta: page, offset } = pages[index]!
-      const { from: storedFrom, end: storedEnd } = storedRange(page, vectorFrom, vectorEnd)
+    for (let index = 0; index < ids.length; index += 1) {
+      const placed = pages[index]!
+      const { meta, offset } = placed
+      const stored = storedRange(meta, vectorFrom, vectorEnd)
       wanted.push({
-        page,
-        target,
-        columnId,
-        offset: offset + storedFrom,
-        end: offset + storedEnd,
-        storedFrom,
+        placed,
+        target: targets[places[index]!]!,
+        columnId: ids[index]!,
+        chunkFirst: Math.floor(vectorFrom / meta.chunkVectors),
+        chunkEnd: Math.ceil(vectorEnd / meta.chunkVectors),
+        offset: offset + stored.from,
+        end: offset + stored.end,
       })
     }
     return wanted
@@ -329,6 +479,15 @@ export class RunReader {
     }
     return map
   }
+}
+
+/** Bytes of the file that were read. */
+interface Brought {
+  readonly bytes: Uint8Array
+  /** Of the first of them. */
+  readonly address: number
+  /** Where they can be held; undefined where they cannot. */
+  readonly position: number | undefined
 }
 
 interface VectorFound {

@@ -136,10 +136,10 @@ export class LazyRun implements RowSource<ColumnSpec> {
     return this.#entry.lsnFirst
   }
 
-  lowerBound(time: bigint): number {
+  lowerBound(time: bigint, next?: bigint): number {
     if (time <= this.#entry.timeMin) return 0
     if (time > this.#entry.timeMax) return this.#entry.rowCount
-    return this.#open().lowerBound(time)
+    return this.#open().lowerBound(time, next)
   }
 
   lacks({ id }: ColumnSpec): boolean {
