@@ -148,6 +148,28 @@ export interface SimdKernels {
   slotsOf(units: number, count: number, least: number, slots: number): void
   /** slots[0] = 0, slots[i] = units[i] - units[i - 1] - base -> u32; saturates. 8 bytes before units are read. */
   deltaSlotsOf(units: number, count: number, base: number, slots: number): void
+  /** x = value * power + shift, rounded: where 2^52 <= x < 2^52 + 2^32, x - 2^52 -> u32 at units; their stats, as those
+   *  of unitStats, -> 6 f64 at out (deltas wrap to int32). -1 where some x is not, or (x - shift) / power is not the
+   *  value, bit for bit; else 0. count >= 1; shift is whole. */
+  narrowDecimals(
+    values: number,
+    count: number,
+    power: number,
+    shift: number,
+    units: number,
+    out: number,
+  ): number
+  /** Of values (i64, count >= 1) less the i64 at origin, which is within 2^62: stats as those of unitStats -> 6 f64 at
+   *  out. -1 where one is not within [-2^51, 2^51) of the origin, else 0. */
+  i64Stats(values: number, count: number, origin: number, out: number): number
+  /** unit (u32) - base -> u32 at slots; wraps. */
+  narrowSlots(units: number, count: number, base: number, slots: number): void
+  /** slots[0] = 0, slots[i] = units[i] - units[i - 1] - base (u32) -> u32; wraps. 4 bytes before units are read. */
+  narrowDeltaSlots(units: number, count: number, base: number, slots: number): void
+  /** The low 32 bits of value (i64) - base -> u32 at slots. */
+  lowSlots(values: number, count: number, base: number, slots: number): void
+  /** slots[0] = 0, slots[i] = the low 32 bits of values[i] - values[i - 1] - base -> u32. */
+  lowDeltaSlots(values: number, count: number, base: number, slots: number): void
   /** Distinct units (f64, >= 0) in the order in which they come -> found; the slot of each unit in the table -> u16 at
    *  slots. The table has mask + 1 slots of 8 bytes, a power of two, 4 to 2^16, more than `most`. Returns how many;
    *  most + 1 as soon as there are more. */

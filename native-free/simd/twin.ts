@@ -5,6 +5,7 @@ import { xxh64, xxh64Low32 } from '../xxhash/index.ts'
 import type { SimdKernels } from './contract.ts'
 import { foldTwins } from './twin-fold.ts'
 import { entropyTwins } from './twin-entropy.ts'
+import { narrowTwins } from './twin-narrow.ts'
 
 const miniRows = 128
 const two32 = 4294967296
@@ -478,6 +479,7 @@ export function scalarKernels(memory: ArrayBuffer): SimdKernels {
     ...valueTwins(u32, f64, new BigInt64Array(memory)),
     ...measureTwins(u32, f64, new BigInt64Array(memory)),
     ...slotTwins(u32, f64, u16),
+    ...narrowTwins(memory),
     ...dictionaryTwins(memory),
     ...bitmapTwins(memory),
     ...foldTwins(memory),

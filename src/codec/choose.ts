@@ -5,8 +5,9 @@ import { assert } from '#base'
 import { packedBytes } from './bitpack.ts'
 import { countDistinct, searchCode, takeDictionary } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
-import { bitsOf, dictionaryMax, encodings, rleSaves, vectorRows } from './layout.ts'
-import type { Level } from './layout.ts'
+import { needUnits } from './forms.ts'
+import { bitsOf, dictionaryMax, encodings, presentOf, rleSaves, vectorRows } from './layout.ts'
+import type { Level, PageMeta } from './layout.ts'
 import { deltaBytes, forBytes, patchingOf, rleBytes, takeDeltas, takeRuns } from './measure.ts'
 import type { Patching, VectorStats } from './measure.ts'
 
@@ -72,6 +73,31 @@ function noteHabit(habit: Habit, taken: number): void {
     if (encoding === taken) habit.lost[encoding] = 0
     else if (habit.lost[encoding]! < lostPagesMin) habit.lost[encoding]! += 1
   }
+}
+
+/** What the page before took, of the same column in the same run. */
+export interface LastChoice {
+  readonly encoding: number
+  /** Bytes a present value, before LZ4. */
+  readonly valueBytes: number
+}
+
+/** In a run every so many pages are examined as if none had been before. */
+const examinedStep = 32
+/** The last choice holds while a value takes so much more, or less, at most. */
+const heldShareMost = 1.1
+const heldShareLeast = 0.8
+
+/**
+ * What the page before took, where that may be taken without a search; `block` pages of the run
+ * came before.
+ */
+export function lastChoice(previous: PageMeta | undefined, block: number): LastChoice | undefined {
+  if (previous === undefined || previous.allAbsent || block % examinedStep === 0) return undefined
+  let count = 0
+  for (let v = 0; v < previous.vectorCount; v += 1) count += presentOf(previous, v)
+  const bytes = previous.vectorStarts[previous.vectorCount]!
+  return { encoding: previous.encoding, valueBytes: bytes / count }
 }
 
 interface Candidate {
@@ -196,6 +222,7 @@ function leastOf(candidates: readonly Candidate[]): number {
 }
 
 function forPatched(starts: Uint32Array, stats: readonly VectorStats[]): PatchingAt {
+  needUnits()
   const { unitsAt } = encodePlaces()
   return (v) => {
     const { count, least } = stats[v]!
@@ -271,6 +298,58 @@ function candidatesOf(
   return candidates
 }
 
+/** FOR and DELTA, and what the page before took. */
+function candidatesAgain(
+  starts: Uint32Array,
+  stats: readonly VectorStats[],
+  encoding: number,
+): Candidate[] {
+  const delta = deltaCandidate(stats)
+  const candidates = [{ encoding: encodings.for, bytes: total(stats, forBytes) }, delta]
+  let found: Candidate | undefined
+  if (encoding === encodings.rle) found = runsCandidate(starts, stats, leastOf(candidates))
+  else if (encoding === encodings.pfor) {
+    found = patched(encoding, stats, forPatched(starts, stats), leastOf(candidates))
+  } else if (encoding === encodings.deltaPatched && delta.bytes < Infinity) {
+    found = patched(encoding, stats, deltaPatched(starts, stats), leastOf(candidates))
+  } else if (encoding === encodings.dictionary) {
+    found = dictionaryOf(starts[stats.length]!, stats, leastOf(candidates))
+  }
+  if (found !== undefined) candidates.push(found)
+  return candidates
+}
+
+/** Below this share of what was taken, runs are worth being measured. */
+const runsShare = 0.7
+
+/** What the page before took, where it wins again and a value takes about as much as there. */
+function heldChoice(
+  starts: Uint32Array,
+  stats: readonly VectorStats[],
+  level: Level,
+  last: LastChoice,
+): Candidate | undefined {
+  const best = bestOf(candidatesAgain(starts, stats, last.encoding), level)
+  const share = best.bytes / (last.valueBytes * starts[stats.length]!)
+  if (best.encoding !== last.encoding) return undefined
+  if (share > heldShareMost || share < heldShareLeast) return undefined
+  return total(stats, rleBytes) < best.bytes * runsShare ? undefined : best
+}
+
+/** The least of the candidates, of which FOR comes first, with what is in its favour. */
+function bestOf(candidates: readonly Candidate[], level: Level): Candidate {
+  let best = candidates[0]
+  assert(best !== undefined, 'there is always FOR')
+  let bytesMost = best.bytes * (level === 'high' ? 1 : forPreferred)
+  for (const each of candidates) {
+    if (each.bytes >= bytesMost) continue
+    best = each
+    bytesMost = each.bytes
+  }
+  if (best.encoding !== encodings.rle || level === 'high') return best
+  return withoutCloseRle(candidates, best)
+}
+
 /** RLE has won, but another encoding that is nearly as small reads faster. */
 function withoutCloseRle(candidates: readonly Candidate[], rle: Candidate): Candidate {
   let best = rle
@@ -281,45 +360,42 @@ function withoutCloseRle(candidates: readonly Candidate[], rle: Candidate): Cand
   return best
 }
 
-/**
- * Plans the page's units, cut into vectors at `starts`; `forced` takes that encoding where it can
- * hold the page. `habit` is that of the column in the file, brought up to date.
- */
+export interface PlanOptions {
+  readonly level: Level
+  /** Takes that encoding where it can hold the page. */
+  readonly forced: number | undefined
+  /** That of the column in the file, brought up to date. */
+  readonly habit?: Habit | undefined
+  readonly last?: LastChoice | undefined
+}
+
+function planned(stats: readonly VectorStats[], best: Candidate): Plan {
+  const { encoding, bytes, patchings, dictionary } = best
+  return { encoding, stats, patchings: patchings ?? [], dictionary, bytes }
+}
+
+/** Plans the page's units, cut into vectors at `starts`. */
 export function planUnits(
   starts: Uint32Array,
   stats: readonly VectorStats[],
-  level: Level,
-  forced: number | undefined,
-  habit?: Habit,
+  { level, forced, habit, last }: PlanOptions,
 ): Plan {
-  const count = starts[stats.length]!
   const isConstant = stats.every(({ least, most }) => least === most)
   if (isConstant && (forced === undefined || forced === encodings.const)) {
-    return { encoding: encodings.const, stats, patchings: [], dictionary: undefined, bytes: 0 }
+    return planned(stats, { encoding: encodings.const, bytes: 0 })
   }
-  const kept = count <= habitRowsMax && forced === undefined ? habit : undefined
+  if (forced !== undefined) {
+    const candidates = forcedCandidates(starts, stats, forced)
+    const found = candidates.find((each) => each.encoding === forced && each.bytes < Infinity)
+    return planned(stats, found ?? bestOf(candidates.slice(0, 1), level))
+  }
+  if (last !== undefined && (level === 'low' || level === 'medium')) {
+    const held = heldChoice(starts, stats, level, last)
+    if (held !== undefined) return planned(stats, held)
+  }
+  const kept = starts[stats.length]! <= habitRowsMax ? habit : undefined
   const pagesBefore = kept?.pages
-  const candidates =
-    forced === undefined
-      ? candidatesOf(starts, stats, level, kept)
-      : forcedCandidates(starts, stats, forced)
-  let best = candidates[0]
-  assert(best !== undefined, 'there is always FOR')
-  const bias = level === 'high' ? 1 : forPreferred
-  let bytesMost = best.bytes * bias
-  for (const each of candidates) {
-    if (each.encoding === forced && each.bytes < Infinity) {
-      best = each
-      break
-    }
-    if (each.bytes >= bytesMost) continue
-    best = each
-    bytesMost = each.bytes
-  }
-  if (best.encoding === encodings.rle && forced === undefined && level !== 'high') {
-    best = withoutCloseRle(candidates, best)
-  }
+  const best = bestOf(candidatesOf(starts, stats, level, kept), level)
   if (kept !== undefined && kept.pages !== pagesBefore) noteHabit(kept, best.encoding)
-  const { encoding, bytes, patchings, dictionary } = best
-  return { encoding, stats, patchings: patchings ?? [], dictionary, bytes }
+  return planned(stats, best)
 }

@@ -49,10 +49,10 @@ export function plainChunks(payload: Uint8Array, vectorStarts: Float64Array): Ch
 /** The beginning of a page that is compressed to see whether any of it can be. */
 const lz4SampleBytes = 8192
 
-/** Packed slots whose beginning does not save a quarter of what all is to save are noise. */
+/** Packed slots whose beginning does not save half of what all is to save are noise. */
 function isNoise(raw: Uint8Array, saves: number): boolean {
   if (saves < lz4SavesPacked || raw.length < lz4SampleBytes * 3) return false
-  return lz4Compress(raw.subarray(0, lz4SampleBytes)).length > lz4SampleBytes * (1 - saves / 4)
+  return lz4Compress(raw.subarray(0, lz4SampleBytes)).length > lz4SampleBytes * (1 - saves / 2)
 }
 
 /**

@@ -73,10 +73,10 @@ function isLeastScale(seen: number, scale: number): boolean {
 }
 
 /**
- * The scale to try first. The last page's is kept where it fits the whole sample; that of other
- * runs (`habit`) where it is what the search would find as well.
+ * The scale to try first; -1 where there is none. The last page's (`hint`) is kept where it fits
+ * the whole sample; that of other runs (`habit`) where it is what the search would find as well.
  */
-function firstScale(count: number, hint: number, habit: number | undefined): number {
+export function firstScale(count: number, hint: number, habit: number | undefined): number {
   const step = Math.max(1, Math.ceil(count / sampleMax))
   let seen = 0
   let hintHolds = hint > 0
@@ -158,16 +158,14 @@ const noExceptions = new Uint32Array(0)
 
 /**
  * Turns the page's `count` values into whole numbers at one scale, as its units. Undefined where
- * more than one value in twenty is no decimal. `hint` is the last page's scale, tried first;
- * `habit` that of pages of other runs.
+ * more than one value in twenty is no decimal. `first` is the scale that is tried first.
  */
 export function toDecimals(
   count: number,
   starts: Uint32Array,
-  hint: number,
-  habit?: number,
+  first: number,
 ): Decimals | undefined {
-  let scale = firstScale(count, hint, habit)
+  let scale = first
   while (scale >= 0) {
     if (tryScale(count, scale)) {
       if (misses === 0) return { scale, exceptions: noExceptions }

@@ -1,6 +1,7 @@
 // The distinct units of a page, for DICT: rising, so that a range of values is a range of codes.
 import { arena } from '#kernel'
 import { encodePlaces } from './encode-places.ts'
+import { needUnits } from './forms.ts'
 
 /** Slots in use of the table, a power of two, less one. */
 let mask = 0
@@ -8,6 +9,7 @@ let foundCount = 0
 
 /** How many distinct units there are among units[0, count); `most` + 1 where more than `most`. */
 export function countDistinct(count: number, most: number): number {
+  needUnits()
   const { unitsAt, tableAt, unitSlotsAt, foundAt } = encodePlaces()
   let slots = 64
   while (slots < most * 3) slots *= 2

@@ -8,7 +8,7 @@ const tableSlotsMax = 16_384
 /** Room for a page of numbers with bitmaps, patches and exceptions. */
 const payloadBytesMax = 1 << 20
 
-/** Addresses end in `At`; `values`, `valueInts`, `valueHalves` and `units` are views of two. */
+/** Addresses end in `At`; the others are views of three. */
 export interface EncodePlaces {
   /** Present values, 8 bytes each. */
   readonly valuesAt: number
@@ -18,6 +18,9 @@ export interface EncodePlaces {
   /** Units, f64. */
   readonly unitsAt: number
   readonly units: Float64Array
+  /** u32 units; see forms.ts. */
+  readonly narrowAt: number
+  readonly narrow: Uint32Array
   /** A page's validity bits. */
   readonly bitsAt: number
   /** u32: places of exceptions. */
@@ -55,6 +58,7 @@ function make(): EncodePlaces {
   const { memory } = kernels
   const valuesAt = claim(blockRowsMax * 8)
   const unitsAt = claim(blockRowsMax * 8)
+  const narrowAt = claim(blockRowsMax * 4)
   return {
     valuesAt,
     values: new Float64Array(memory, valuesAt, blockRowsMax),
@@ -62,6 +66,8 @@ function make(): EncodePlaces {
     valueHalves: new Uint32Array(memory, valuesAt, blockRowsMax * 2),
     unitsAt,
     units: new Float64Array(memory, unitsAt, blockRowsMax),
+    narrowAt,
+    narrow: new Uint32Array(memory, narrowAt, blockRowsMax),
     bitsAt: claim(blockRowsMax / 8),
     exceptionsAt: claim(blockRowsMax * 4),
     statsAt: claim(48),

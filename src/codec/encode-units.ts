@@ -5,6 +5,7 @@ import { pack, packed32Bytes } from './bitpack.ts'
 import type { Plan } from './choose.ts'
 import { searchCode, takeCodes } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
+import { needUnits, takeDeltaSlots, takeSlots } from './forms.ts'
 import type { Presence } from './gather.ts'
 import { bitsOf, bitsOfBig, blockRowsMax, encodings, rowsOf, vectorRows } from './layout.ts'
 import { takeDeltas, takeRuns } from './measure.ts'
@@ -146,15 +147,23 @@ function packRuns(out: Written, vector: number, from: number, end: number, least
 
 /** Slot i holds delta i less the base; slot 0 holds nothing (0), so that slots line up with rows. */
 function packDeltas(out: Written, vector: number, from: number, end: number, base: number): void {
-  const { kernels } = arena()
-  const { unitsAt, slotsAt } = encodePlaces()
   const width = out.widths[vector]!
   if (width <= 32) {
-    kernels.deltaSlotsOf(unitsAt + from * 8, end - from, base, slotsAt)
+    takeDeltaSlots(from, end - from, base)
     packSlots(out, end - from, width)
     return
   }
   packAbove(out, deltasFrom(from, end, base), end - from, base, width)
+}
+
+function packUnits(out: Written, from: number, count: number, base: number, width: number): void {
+  if (width <= 32) {
+    takeSlots(from, count, base)
+    packSlots(out, count, width)
+    return
+  }
+  needUnits()
+  packAbove(out, encodePlaces().unitsAt + from * 8, count, base, width)
 }
 
 /** Deltas with the base for the first, which has none; their address. */
@@ -204,7 +213,7 @@ export function writeUnits(
     case encodings.pfor:
       return packPatched(out, vector, valuesAt, count, base)
     default:
-      return packAbove(out, valuesAt, count, base, width)
+      return packUnits(out, from, count, base, width)
   }
 }
 

@@ -3,9 +3,9 @@
 import { assert } from '#base'
 import type { BytesData, ColumnData } from '#batch'
 import { lz4Chunks, plainChunks } from './chunk.ts'
-import { habitRowsMax, isLz4WorthTrying, noteLz4, planUnits } from './choose.ts'
+import { habitRowsMax, isLz4WorthTrying, lastChoice, noteLz4, planUnits } from './choose.ts'
 import type { Habit, Plan } from './choose.ts'
-import { toDecimals } from './decimal.ts'
+import { firstScale, powersOfTen, toDecimals } from './decimal.ts'
 import { codedPage } from './entropy-encode.ts'
 import {
   startWriting,
@@ -32,7 +32,7 @@ import { derive, startMeta } from './shape.ts'
 import type { Draft } from './shape.ts'
 import { toTextIntegers } from './text-integer.ts'
 import { textBytesOf, writeTexts } from './text.ts'
-import { scaleI64, scaleUnits } from './units.ts'
+import { scaleI64, scaleNarrow, scaleUnits } from './units.ts'
 import type { Scaling } from './units.ts'
 import { zoneOfUnits, zoneOfWide } from './zone.ts'
 
@@ -43,6 +43,8 @@ export interface EncodeOptions {
   readonly level?: Level
   /** The page of the same column before this one: its choices are tried first. */
   readonly previous?: PageMeta
+  /** How many pages of the column are before this one in its run; see `lastChoice`. */
+  readonly block?: number
   /** Of the small pages of the same column in other runs of the file; see choose.ts. */
   readonly habit?: Habit
   /** Takes this encoding id where it can hold the page: for tests and tools. */
@@ -89,19 +91,34 @@ function start(rows: Rows, encoding: number, transform: number): Draft {
   return draft
 }
 
+function decimalsOf({ presence, options }: Rows): Integers | undefined {
+  const { starts, count } = presence
+  const { previous } = options
+  const hint = previous?.transform === transforms.decimal ? previous.scale : 0
+  const habit = previous === undefined ? options.habit : undefined
+  const isLikeLast = previous?.transform === transforms.decimal && previous.exceptions === undefined
+  // Every value is checked: no need of a sample.
+  let scale = isLikeLast ? hint : firstScale(count, hint, habit?.scale)
+  const mayBeExact = scale >= 0 && (previous === undefined || isLikeLast)
+  const narrow = mayBeExact ? scaleNarrow(starts, powersOfTen[scale]!) : undefined
+  if (narrow !== undefined) {
+    if (habit !== undefined) habit.scale = scale
+    return { transform: transforms.decimal, scale, exceptions: noPositions, scaling: narrow }
+  }
+  if (isLikeLast) scale = firstScale(count, hint, undefined)
+  const decimals = toDecimals(count, starts, scale)
+  if (decimals !== undefined && habit !== undefined) habit.scale = decimals.scale
+  const scaling = decimals && scaleUnits(starts, 0n)
+  return scaling && decimals && { transform: transforms.decimal, ...decimals, scaling }
+}
+
 function integersOf(rows: Rows): Integers | undefined {
-  const { column, presence, options } = rows
+  const { column, presence } = rows
   const { starts, count } = presence
   const plain = { transform: transforms.integer, scale: 0, exceptions: noPositions }
   switch (column.physical) {
-    case 'f64': {
-      const hint = options.previous?.transform === transforms.decimal ? options.previous.scale : 0
-      const habit = options.previous === undefined ? options.habit : undefined
-      const decimals = toDecimals(count, starts, hint, habit?.scale)
-      if (decimals !== undefined && habit !== undefined) habit.scale = decimals.scale
-      const scaling = decimals && scaleUnits(starts, 0n)
-      return scaling && decimals && { transform: transforms.decimal, ...decimals, scaling }
-    }
+    case 'f64':
+      return decimalsOf(rows)
     case 'bytes':
       if (!toTextIntegers(column, count)) return undefined
       return { ...plain, transform: transforms.textInteger, scaling: scaleI64(starts) }
@@ -250,6 +267,12 @@ function finish(vectors: Vectors, saves: number | undefined): EncodedPage | unde
   return { meta: draft, payload: chunks.payload }
 }
 
+/** Whether the page before did not tell that LZ4 does not pay. */
+function mayBeLz4(encoding: number, level: Level, { previous, block }: EncodeOptions): boolean {
+  if (level === 'high' || lastChoice(previous, block ?? 0)?.encoding !== encoding) return true
+  return previous === undefined || previous.lz4
+}
+
 function plainOrLz4(
   draft: Vectors,
   { level, options, rowCount }: Pick<Rows, 'level' | 'options' | 'rowCount'>,
@@ -257,7 +280,10 @@ function plainOrLz4(
 ): EncodedPage {
   const habit = rowCount <= habitRowsMax ? options.habit : undefined
   const mayPay = draft.payload.length >= lz4BytesMin && (level === 'medium' || level === 'high')
-  const tries = mayPay && (habit === undefined || isLz4WorthTrying(habit))
+  const tries =
+    mayPay &&
+    mayBeLz4(draft.draft.encoding, level, options) &&
+    (habit === undefined || isLz4WorthTrying(habit))
   const packed = tries ? finish(draft, saves) : undefined
   if (tries && habit !== undefined) noteLz4(habit, packed !== undefined)
   const page = packed ?? finish(draft, undefined)
@@ -298,7 +324,13 @@ function encodePresent(rows: Rows, rowFrom: number): EncodedPage {
   const { wide } = integers.scaling
   if (wide !== undefined) return plainOrLz4(draftWide(rows, integers, wide), rows, lz4SavesPacked)
   const { encoding, habit } = options
-  const plan = planUnits(presence.starts, integers.scaling.stats, level, encoding, habit)
+  const last = lastChoice(options.previous, options.block ?? 0)
+  const plan = planUnits(presence.starts, integers.scaling.stats, {
+    level,
+    forced: encoding,
+    habit,
+    last,
+  })
   const bytes = plan.bytes + integers.exceptions.length * 10
   if (
     column.physical === 'f64' &&

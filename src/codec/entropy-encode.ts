@@ -6,6 +6,7 @@ import type { Plan } from './choose.ts'
 import { plainChunks } from './chunk.ts'
 import { takeCodes } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
+import { needUnits } from './forms.ts'
 import type { EncodedPage, EncodeOptions } from './encode.ts'
 import { writeBitmap, writeExceptions } from './encode-units.ts'
 import type { Bytes } from './encode-units.ts'
@@ -105,6 +106,7 @@ const two32 = 4294967296
 /** FOR, DELTA and DICT where their slots are at most 32 bits wide. */
 function sourcesOf({ stats, dictionary }: Plan): Source[] {
   const { kernels } = arena()
+  needUnits()
   const { unitsAt, slotsAt } = encodePlaces()
   const sources: Source[] = []
   let most = 0

@@ -2,7 +2,8 @@
 import { arena } from '#kernel'
 import { packedBytes } from './bitpack.ts'
 import { encodePlaces } from './encode-places.ts'
-import { bitsOf } from './layout.ts'
+import { needUnits } from './forms.ts'
+import { bitsOf, blockRowsMax, vectorRows } from './layout.ts'
 
 /**
  * What one pass over a vector's units gives. `most - least` and deltas are exact: units are below
@@ -23,12 +24,9 @@ export interface VectorStats {
   runMost: number
 }
 
-/** Stats of units[from, end); an empty vector gives zeros. */
-export function statsOf(from: number, end: number): VectorStats {
-  const { unitsAt, units, statsAt } = encodePlaces()
-  const count = end - from
-  const stats = {
-    count,
+function newStats(): VectorStats {
+  return {
+    count: 0,
     least: 0,
     most: 0,
     first: 0,
@@ -39,30 +37,64 @@ export function statsOf(from: number, end: number): VectorStats {
     runs: 0,
     runMost: 0,
   }
-  if (count === 0) return stats
-  const { kernels, f64 } = arena()
-  kernels.unitStats(unitsAt + from * 8, count, statsAt)
-  const at = statsAt >>> 3
-  const first = units[from]!
+}
+
+const pool = Array.from({ length: blockRowsMax / vectorRows }, newStats)
+
+/**
+ * Stats of vector `vector`, which has `count` units, until the next page; those of an empty one are
+ * 0.
+ */
+export function startStats(vector: number, count: number): VectorStats {
+  const stats = pool[vector]!
+  stats.count = count
+  stats.runMost = 0
+  if (count > 1) return stats
+  stats.least = 0
+  stats.most = 0
+  stats.first = 0
+  stats.last = 0
+  stats.sum = 0
+  stats.deltaLeast = 0
+  stats.deltaMost = 0
+  stats.runs = 0
+  return stats
+}
+
+/** Stats of vector `vector`, units[from, end), f64. */
+export function statsOf(vector: number, from: number, end: number): VectorStats {
+  const { unitsAt, units, statsAt } = encodePlaces()
+  const stats = startStats(vector, end - from)
+  if (end === from) return stats
+  arena().kernels.unitStats(unitsAt + from * 8, end - from, statsAt)
+  takeStats(stats, units[from]!, units[end - 1]!)
+  return stats
+}
+
+/** What a kernel left at statsAt, of a vector with these ends. */
+export function takeStats(stats: VectorStats, first: number, last: number): void {
+  const { f64 } = arena()
+  const { count } = stats
+  const at = encodePlaces().statsAt >>> 3
   const least = f64[at]!
   const most = f64[at + 1]!
   const isExact = (most - least) * count < Number.MAX_SAFE_INTEGER
   stats.least = least
   stats.most = most
   stats.first = first
-  stats.last = units[end - 1]!
+  stats.last = last
   stats.sum = isExact ? f64[at + 2]! + (first - least) * count : Number.NaN
   if (count > 1) {
     stats.deltaLeast = f64[at + 3]!
     stats.deltaMost = f64[at + 4]!
   }
   stats.runs = f64[at + 5]! + 1
-  return stats
 }
 
 /** Runs of units[from, end), from < end: units to deltasAt, lengths - 1 to highsAt. */
 export function takeRuns(from: number, end: number): { runs: number; lengthMost: number } {
   const { kernels } = arena()
+  needUnits()
   const { unitsAt, deltasAt, highsAt } = encodePlaces()
   const runs = kernels.runsOf(unitsAt + from * 8, end - from, deltasAt, highsAt)
   return { runs, lengthMost: kernels.mostOf(highsAt, runs) + 1 }
@@ -70,6 +102,7 @@ export function takeRuns(from: number, end: number): { runs: number; lengthMost:
 
 /** Deltas of units[from, end) to deltasAt; number 0 is 0. */
 export function takeDeltas(from: number, end: number): void {
+  needUnits()
   const { unitsAt, deltasAt } = encodePlaces()
   arena().kernels.deltasOf(unitsAt + from * 8, end - from, deltasAt)
 }

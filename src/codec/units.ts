@@ -3,7 +3,8 @@
 // that spans more keeps exact wide units.
 import { arena } from '#kernel'
 import { encodePlaces } from './encode-places.ts'
-import { statsOf } from './measure.ts'
+import { holdNarrow, holdUnits, holdValues, needUnits } from './forms.ts'
+import { startStats, statsOf, takeStats } from './measure.ts'
 import type { VectorStats } from './measure.ts'
 
 /** Units below 2^53 lie in the arena, with stats of each vector; others are `wide`. */
@@ -23,16 +24,22 @@ function gcdOf(a: number, b: number): number {
   return large
 }
 
-/**
- * The greatest common divisor of units[0, count) - least: first of a sample, then of what the
- * divisor so far does not divide. A quotient of exact integers below 2^53 is whole only where the
- * division is exact, so one IEEE division a value is the test.
- */
-function commonDivisor(count: number, least: number): number {
-  const { units, unitsAt } = encodePlaces()
+/** The divisor of a sample of `count` whole numbers; 0 where they are all 0. */
+function sampledDivisor(count: number, wholeAt: (place: number) => number): number {
   let gcd = 0
   const step = Math.max(1, Math.floor(count / sampledUnits))
-  for (let i = 0; i < count && gcd !== 1; i += step) gcd = gcdOf(units[i]! - least, gcd)
+  for (let i = 0; i < count && gcd !== 1; i += step) gcd = gcdOf(wholeAt(i), gcd)
+  return gcd
+}
+
+/**
+ * The greatest common divisor of units[0, count) - least, which `sampled` is of some of them: then
+ * of what the divisor so far does not divide. A quotient of exact integers below 2^53 is whole only
+ * where the division is exact, so one IEEE division a value is the test.
+ */
+function commonDivisor(count: number, least: number, sampled: number): number {
+  const { units, unitsAt } = encodePlaces()
+  let gcd = sampled
   let at = 0
   if (gcd === 0) {
     while (at < count && units[at] === least) at += 1
@@ -67,24 +74,138 @@ function rescaleStats(all: readonly VectorStats[], least: number, gcd: number): 
 export function scaleUnits(starts: Uint32Array, origin: bigint): Scaling | undefined {
   const vectorCount = starts.length - 1
   const count = starts[vectorCount]!
-  const { unitsAt } = encodePlaces()
+  const { units, unitsAt } = encodePlaces()
+  holdUnits()
   const stats: VectorStats[] = []
   let least = Infinity
   let most = -Infinity
   for (let v = 0; v < vectorCount; v += 1) {
-    const each = statsOf(starts[v]!, starts[v + 1]!)
+    const each = statsOf(v, starts[v]!, starts[v + 1]!)
     stats.push(each)
     if (each.count === 0) continue
     if (each.least < least) least = each.least
     if (each.most > most) most = each.most
   }
   if (most - least >= 9007199254740991) return undefined
-  const gcd = commonDivisor(count, least)
+  const sampled = sampledDivisor(count, (at) => units[at]! - least)
+  const gcd = commonDivisor(count, least, sampled)
   if (least !== 0 || gcd !== 1) {
     arena().kernels.rescale(unitsAt, count, least, gcd)
     rescaleStats(stats, least, gcd)
   }
   return { base: origin + BigInt(least), gcd: BigInt(gcd), stats, wide: undefined }
+}
+
+interface Span {
+  readonly least: number
+  readonly most: number
+}
+
+function spanOf(all: readonly VectorStats[]): Span {
+  let least = Infinity
+  let most = -Infinity
+  for (const { count, least: low, most: high } of all) {
+    if (count === 0) continue
+    if (low < least) least = low
+    if (high > most) most = high
+  }
+  return { least, most }
+}
+
+/**
+ * The scaling of a page whose units lie in another form, `least` being unit 0: with the divisor 1
+ * they stay there, with another one they become f64 units and are divided.
+ */
+function scaleHeld(
+  stats: readonly VectorStats[],
+  count: number,
+  { least, most }: Span,
+  base: bigint,
+  wholeAt: (place: number) => number,
+): Scaling {
+  const sampled = most === least ? 1 : sampledDivisor(count, (at) => wholeAt(at) - least)
+  rescaleStats(stats, least, 1)
+  if (sampled === 1) return { base, gcd: 1n, stats, wide: undefined }
+  needUnits()
+  const gcd = commonDivisor(count, 0, sampled)
+  if (gcd !== 1) {
+    arena().kernels.rescale(encodePlaces().unitsAt, count, 0, gcd)
+    rescaleStats(stats, 0, gcd)
+    holdUnits()
+  }
+  return { base, gcd: BigInt(gcd), stats, wide: undefined }
+}
+
+const two31 = 2147483648
+const two52 = 4503599627370496
+const firstMost = 2 ** 51
+
+/**
+ * The page's doubles as decimals of 10^-k, `power` = 10^k, in one pass: checked, measured, and left
+ * as u32 units. Undefined where some value is no such decimal or they span 2^31; `toDecimals`
+ * and `scaleUnits`, the slow twins, tell then.
+ */
+export function scaleNarrow(starts: Uint32Array, power: number): Scaling | undefined {
+  const { kernels } = arena()
+  const { valuesAt, values, narrowAt, narrow, statsAt } = encodePlaces()
+  const vectorCount = starts.length - 1
+  const count = starts[vectorCount]!
+  const first = Math.round(values[0]! * power)
+  if (!(Math.abs(first) < firstMost)) return undefined
+  const origin = first - two31
+  const stats: VectorStats[] = []
+  for (let v = 0; v < vectorCount; v += 1) {
+    const from = starts[v]!
+    const end = starts[v + 1]!
+    const each = startStats(v, end - from)
+    stats.push(each)
+    if (end === from) continue
+    const [at, to] = [valuesAt + from * 8, narrowAt + from * 4]
+    const isBad = kernels.narrowDecimals(at, end - from, power, two52 - origin, to, statsAt) !== 0
+    if (isBad) return undefined
+    takeStats(each, narrow[from]!, narrow[end - 1]!)
+  }
+  const span = spanOf(stats)
+  if (span.most - span.least >= two31) return undefined
+  holdNarrow(count, span.least)
+  return scaleHeld(stats, count, span, BigInt(origin + span.least), (at) => narrow[at]!)
+}
+
+/** Value `at` of the page, i64, less the first one, where they are less than 2^53 apart. */
+function distanceAt(at: number): number {
+  const { valueHalves } = encodePlaces()
+  const high = (valueHalves[at * 2 + 1]! | 0) - (valueHalves[1]! | 0)
+  return high * two32 + (valueHalves[at * 2]! - valueHalves[0]!)
+}
+
+const two32 = 4294967296
+const originMost = 2n ** 62n
+
+/**
+ * The page's int64 measured where they are. Undefined where they span 2^51; `scaleUnits` over
+ * distances from the first, the slow twin, tells then.
+ */
+function scaleNear(starts: Uint32Array): Scaling | undefined {
+  const { kernels } = arena()
+  const { valuesAt, valueInts, statsAt } = encodePlaces()
+  const vectorCount = starts.length - 1
+  const count = starts[vectorCount]!
+  const origin = valueInts[0]!
+  if (origin <= -originMost || origin >= originMost) return undefined
+  const stats: VectorStats[] = []
+  for (let v = 0; v < vectorCount; v += 1) {
+    const from = starts[v]!
+    const end = starts[v + 1]!
+    const each = startStats(v, end - from)
+    stats.push(each)
+    if (end === from) continue
+    if (kernels.i64Stats(valuesAt + from * 8, end - from, valuesAt, statsAt) !== 0) return undefined
+    takeStats(each, distanceAt(from), distanceAt(end - 1))
+  }
+  const span = spanOf(stats)
+  const base = origin + BigInt(span.least)
+  holdValues(count, base, span.least)
+  return scaleHeld(stats, count, span, base, distanceAt)
 }
 
 /** Where the least and the greatest of values[from, end) are; from < end. */
@@ -125,11 +246,13 @@ function scaleWide(starts: Uint32Array): Scaling {
   const gcd = wideGcd(count, base)
   if ((most - base) / gcd < two53) {
     for (let i = 0; i < count; i += 1) units[i] = Number((valueInts[i]! - base) / gcd)
+    holdUnits()
     const stats = Array.from({ length: starts.length - 1 }, (_, v) =>
-      statsOf(starts[v]!, starts[v + 1]!),
+      statsOf(v, starts[v]!, starts[v + 1]!),
     )
     return { base, gcd, stats, wide: undefined }
   }
+  holdUnits()
   const wide = new BigUint64Array(count)
   for (let i = 0; i < count; i += 1) wide[i] = (valueInts[i]! - base) / gcd
   return { base, gcd, stats: [], wide }
@@ -137,6 +260,8 @@ function scaleWide(starts: Uint32Array): Scaling {
 
 /** The page's 64-bit values to units; one value at least. */
 export function scaleI64(starts: Uint32Array): Scaling {
+  const near = scaleNear(starts)
+  if (near !== undefined) return near
   const { valuesAt, unitsAt, valueInts } = encodePlaces()
   const count = starts[starts.length - 1]!
   const isNear = arena().kernels.i64Distances(valuesAt, count, unitsAt) === 0

@@ -1,7 +1,7 @@
 // Zone maps while encoding: min, max, first, last and sum of each vector, from its units.
 import { assert } from '#base'
 import { encodePlaces } from './encode-places.ts'
-import { blockRowsMax, vectorRows } from './layout.ts'
+import { needUnits } from './forms.ts'
 import type { Zone } from './layout.ts'
 import type { VectorStats } from './measure.ts'
 import { boundsOf } from './units.ts'
@@ -31,6 +31,7 @@ function putSum(
 }
 
 function exactAbove(from: number, end: number, least: number): bigint {
+  needUnits()
   const { units } = encodePlaces()
   let sum = 0n
   for (let i = from; i < end; i += 1) sum += BigInt(units[i]! - least)
@@ -39,42 +40,64 @@ function exactAbove(from: number, end: number, least: number): bigint {
 
 const two32 = 4294967296
 const two53 = 9007199254740992
-const vectorsMax = blockRowsMax / vectorRows
-const line = new BigInt64Array(vectorsMax)
-const lineHalves = new Uint32Array(line.buffer)
 
-/** base + offset -> line[slot], by halves; the offset is whole, 0 <= offset < 2^53. */
-function put(slot: number, baseLow: number, baseHigh: number, offset: number): void {
+/** `values` are views of one buffer: small arrays each with their own cost more to collect than to fill. */
+function allocateZone(vectorCount: number) {
+  const { buffer } = new BigInt64Array(vectorCount * 5)
+  const part = (index: number): BigInt64Array<ArrayBuffer> =>
+    new BigInt64Array(buffer, index * vectorCount * 8, vectorCount)
+  return { min: part(0), max: part(1), first: part(2), last: part(3), sum: part(4) }
+}
+
+/** base + offset -> halves[slot], low first; the offset is whole, abs(offset) < 2^53. */
+function put(
+  halves: Uint32Array,
+  slot: number,
+  baseLow: number,
+  baseHigh: number,
+  offset: number,
+): void {
   const high = Math.floor(offset / two32)
   const low = baseLow + (offset - high * two32)
-  lineHalves[slot * 2] = low
-  lineHalves[slot * 2 + 1] = baseHigh + high + (low >= two32 ? 1 : 0)
+  halves[slot * 2] = low
+  halves[slot * 2 + 1] = baseHigh + high + (low >= two32 ? 1 : 0)
 }
 
 /** The four that are units of the page, without a BigInt a vector: offsets are below 2^53. */
-function zoneNear(stats: readonly VectorStats[], base: bigint, gcd: number): Zone {
+function putNear(zone: Zone, stats: readonly VectorStats[], base: bigint, gcd: number): void {
   const baseLow = Number(BigInt.asUintN(32, base))
   const baseHigh = Number(BigInt.asIntN(32, base >> 32n))
   const count = stats.length
-  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.least)
-  const min = line.slice(0, count)
-  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.most)
-  const max = line.slice(0, count)
-  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.first)
-  const first = line.slice(0, count)
-  for (let v = 0; v < count; v += 1) put(v, baseLow, baseHigh, gcd * stats[v]!.last)
-  const last = line.slice(0, count)
-  return { min, max, first, last, sum: new BigInt64Array(count) }
+  const halves = new Uint32Array(zone.min.buffer, 0, count * 8)
+  for (let v = 0; v < count; v += 1) {
+    const { least, most, first, last } = stats[v]!
+    put(halves, v, baseLow, baseHigh, gcd * least)
+    put(halves, count + v, baseLow, baseHigh, gcd * most)
+    put(halves, count * 2 + v, baseLow, baseHigh, gcd * first)
+    put(halves, count * 3 + v, baseLow, baseHigh, gcd * last)
+  }
 }
 
-function allocateZone(vectorCount: number): Zone {
-  return {
-    min: new BigInt64Array(vectorCount),
-    max: new BigInt64Array(vectorCount),
-    first: new BigInt64Array(vectorCount),
-    last: new BigInt64Array(vectorCount),
-    sum: new BigInt64Array(vectorCount),
+/**
+ * The sums of vectors without exceptions, where doubles hold them and all they are made of; false
+ * where they do not.
+ */
+function putSmallSums(
+  { sum }: Zone,
+  stats: readonly VectorStats[],
+  base: number,
+  gcd: number,
+): boolean {
+  if (sum === undefined) return false
+  const halves = new Uint32Array(sum.buffer, sum.byteOffset, sum.length * 2)
+  for (let v = 0; v < stats.length; v += 1) {
+    const { count, least, sum: above } = stats[v]!
+    const ofLeast = count * (base + gcd * least)
+    const ofAbove = gcd * above
+    if (!(Math.abs(ofLeast) < two53 / 2 && ofAbove < two53 / 2)) return false
+    put(halves, v, 0, 0, ofLeast + ofAbove)
   }
+  return true
 }
 
 function sumsOf({ sum }: Zone): Sums {
@@ -104,7 +127,11 @@ export function zoneOfUnits(
   let most = 0
   for (const each of stats) if (each.most > most) most = each.most
   const isNear = Number(gcd) * most < two53
-  const zone = isNear ? zoneNear(stats, base, Number(gcd)) : allocateZone(stats.length)
+  const zone = allocateZone(stats.length)
+  if (isNear) putNear(zone, stats, base, Number(gcd))
+  const baseNumber = Number(base)
+  const isSmall = isNear && positions.length === 0 && Math.abs(baseNumber) < two53 / 4
+  if (isSmall && putSmallSums(zone, stats, baseNumber, Number(gcd))) return zone
   const sums = sumsOf(zone)
   let exception = 0
   for (let v = 0; v < stats.length; v += 1) {

@@ -283,6 +283,7 @@ class RunInProgress {
       optional: column.spec.optional,
       level: this.#level,
       ...(column.habit === undefined ? {} : { habit: column.habit }),
+      block: column.pages.length,
       ...(column.pages.length > 0 ? { previous: column.pages.at(-1)! } : {}),
     }
     let source = data

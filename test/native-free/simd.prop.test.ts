@@ -209,6 +209,65 @@ test('decimals: prices, halves, -0, NaN with payload, infinities, reals', () => 
   )
 })
 
+describe('one pass over a vector', () => {
+  test('decimals to u32 units: what does not fit is told, stats and slots of the rest', () => {
+    const near = fc.oneof(fc.integer({ min: -300, max: 300 }), fc.integer({ min: -1e9, max: 1e9 }))
+    const odd = fc.constantFrom(-0, NaN, Infinity, 0.1 + 0.2, 1 / 3, 2 ** 52, -(2 ** 40), 5e-324)
+    const power = fc.constantFrom(1, 10, 100, 1e4, 1e8)
+    const origin = fc.integer({ min: -1e6, max: 1e6 })
+    const some = fc.oneof(near, fc.constant(undefined))
+    const whole = fc.array(some, { minLength: 1, maxLength: 200 })
+    fc.assert(
+      fc.property(whole, odd, power, origin, u32, (list, other, p, first, base) => {
+        const n = list.length
+        put(
+          a,
+          Float64Array.from(list, (x, i) =>
+            x === undefined && i % 50 === 7 ? other : ((x ?? 5) + first) / p,
+          ),
+        )
+        const shift = 2 ** 52 - (first - 2 ** 31)
+        const answers = [simd, twin].map((k) => k.narrowDecimals(a, n, p, shift, c, d))
+        expect(answers[0]).toBe(answers[1])
+        if (answers[0] !== 0) return
+        same(c, n * 4, (k) => k.narrowDecimals(a, n, p, shift, c, d))
+        same(d, 48, (k) => k.narrowDecimals(a, n, p, shift, c, d))
+        same(b, n * 4, (k) => k.narrowSlots(c, n, base, b))
+        same(b, n * 4, (k) => k.narrowDeltaSlots(c, n, base, b))
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  test('int64 measured where they are, and their low words', () => {
+    const origin = fc.oneof(
+      fc.bigInt({ min: -(2n ** 62n) + 1n, max: 2n ** 62n - 1n }),
+      fc.constant(1_700_000_000_000_000_000n),
+    )
+    const near = fc.bigInt({ min: -(2n ** 51n), max: 2n ** 51n - 1n })
+    const step = fc.oneof(near, fc.bigInt({ min: -3n, max: 3n }))
+    const steps = fc.array(step, { minLength: 1, maxLength: 130 })
+    const far = fc.option(fc.oneof(i64, fc.constantFrom(2n ** 51n, -(2n ** 51n) - 1n)), { freq: 5 })
+    fc.assert(
+      fc.property(origin, steps, far, fc.nat(), u32, (first, list, other, at, base) => {
+        const values = BigInt64Array.from(list, (x) => first + x)
+        if (other !== null) values[at % values.length] = first + other
+        put(a, values)
+        put(c, BigInt64Array.of(first))
+        const n = values.length
+        const answers = [simd, twin].map((k) => k.i64Stats(a, n, c, d))
+        expect(answers[0]).toBe(answers[1])
+        // Sums that pass 2^53 depend on their order.
+        if (answers[0] === 0) same(d, 16, (k) => k.i64Stats(a, n, c, d))
+        if (answers[0] === 0) same(d + 24, 24, (k) => k.i64Stats(a, n, c, d))
+        same(b, n * 4, (k) => k.lowSlots(a, n, base, b))
+        same(b, n * 4, (k) => k.lowDeltaSlots(a, n, base, b))
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
+
 describe('whole numbers to slots', () => {
   const unit = fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 2 ** 33 }))
   const units = fc.array(unit, { minLength: 1, maxLength: 300 })
