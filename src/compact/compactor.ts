@@ -11,7 +11,7 @@ import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
 import { cancelFlag, errorOf, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
-import { writeJobOf } from './plain-plan.ts'
+import { putBack, writeJobOf } from './plain-plan.ts'
 import { runSteps } from './step.ts'
 import { checkOf } from './thread-job.ts'
 import type { ThreadTask } from './thread-job.ts'
@@ -103,15 +103,26 @@ export function compactorOnThreadOr(
 /** A thread that had nothing to do for so long ends; the next job starts another. */
 const idleMsMax = 10_000
 
-/** One thread, started by the first task. */
+/** One thread, started by the first task, or before. */
 class TaskThread {
   readonly #worker: string
-  #pool: Piscina | undefined
+  #pool: Promise<Piscina> | undefined
   /** Of the task under way. */
   #onDeath: ((cause: unknown) => void) | undefined
 
   constructor(worker: string) {
     this.#worker = worker
+  }
+
+  /** Begins to start it: the first task will find it there. */
+  start(): void {
+    // Whoever runs a task hears of what went wrong.
+    this.#started(1).catch(() => undefined)
+  }
+
+  #started(minThreads: number): Promise<Piscina> {
+    this.#pool ??= startPool(this.#worker, minThreads, (cause) => this.#onDeath?.(cause))
+    return this.#pool
   }
 
   /** `moved`: memory of the task that goes to the thread. @throws {VarveError} ERR_IO where the
@@ -121,8 +132,8 @@ class TaskThread {
     // that one died.
     const death = new Promise<never>((_, failed) => (this.#onDeath = failed))
     try {
-      this.#pool ??= await startPool(this.#worker, (cause) => this.#onDeath?.(cause))
-      const running = this.#pool.run(task, { transferList: moved })
+      const pool = await this.#started(0)
+      const running = pool.run(task, { transferList: moved })
       return await Promise.race([running as Promise<Outcome>, death])
     } catch (cause) {
       // Nothing it says any more is believed, and the next task gets another.
@@ -137,7 +148,8 @@ class TaskThread {
   async close(): Promise<void> {
     const closing = this.#pool
     this.#pool = undefined
-    await closing?.destroy()
+    const pool = await closing?.catch(() => undefined)
+    await pool?.destroy()
   }
 }
 
@@ -154,7 +166,8 @@ export function compactorOnThread(
 export interface ThreadWriter {
   /** For fewer it is not worth its while. */
   readonly rowsMin: number
-  /** Drafts, synced, without their names. The rows of `plans` are copied before it returns.
+  /** Drafts, synced, without their names. Memory of the rows of `plans` is lent to the thread: until
+   *  it is done nobody may look at them, and where this throws they are gone.
    *  @throws {VarveError} as writeFiles; ERR_IO where the thread died */
   write(storeId: Uint8Array, plans: readonly FilePlan[]): Promise<readonly DraftFile[]>
   close(): Promise<void>
@@ -173,13 +186,15 @@ export function writerOnThread(
     return undefined
   }
   const thread = new TaskThread(worker)
+  thread.start()
   return {
     rowsMin: rowsSmallMax + 1,
     async write(storeId, plans) {
-      const { job, moved } = writeJobOf(storeId, plans)
+      const { job, moved, lent } = writeJobOf(storeId, plans)
       const outcome = await thread.run({ job, flag: cancelFlag() }, moved)
       if (outcome.end === 'failed') throw errorOf(outcome.failure)
       assert(outcome.end === 'done', 'writer: nobody raised its flag')
+      putBack(lent, outcome.memory ?? [])
       return outcome.drafts
     },
     close: () => thread.close(),
@@ -187,11 +202,15 @@ export function writerOnThread(
 }
 
 /** Loaded when first needed: most stores that are opened never compact. */
-async function startPool(worker: string, onError: (cause: unknown) => void): Promise<Piscina> {
+async function startPool(
+  worker: string,
+  minThreads: number,
+  onError: (cause: unknown) => void,
+): Promise<Piscina> {
   const { Piscina } = await import('piscina')
   const pool = new Piscina({
     filename: worker,
-    minThreads: 0,
+    minThreads,
     maxThreads: 1,
     idleTimeout: idleMsMax,
     // Nobody waits for single microseconds here, and a thread asleep in Atomics.wait hears nothing

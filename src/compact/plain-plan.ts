@@ -1,8 +1,10 @@
 // Runs to be written, as plain data: rows that are in memory go to a thread as columns, in read
-// order, and are sources again there. Their arrays are moved, not copied.
+// order, and are sources again there. Arrays are moved: those of chunks that stand in read order are
+// lent, and come back with the outcome; of other rows it is copies.
+import { assert } from '#base'
 import { allocateColumn, copyRows, fillAbsent, halvesOf } from '#batch'
 import type { ColumnData, RowSource } from '#batch'
-import { rulesOf } from '#head'
+import { ChunkView, rulesOf } from '#head'
 import type { ColumnSpec, PartitionWidth, SeriesKey, StoredKind } from '#schema'
 import type { FilePlan, OutputFile, SeriesPlan } from './write-files.ts'
 
@@ -13,6 +15,8 @@ interface PlainSource {
   readonly lsnFirst: bigint
   /** By index of the series' specs, the first of which is the time. */
   readonly columns: readonly ColumnData[]
+  /** Those whose memory is to come back, by index. */
+  readonly lent: readonly number[]
 }
 
 interface PlainSeries {
@@ -41,22 +45,59 @@ export interface WriteJob {
   }[]
 }
 
-/** The job, and the memory that may be moved with it: nobody else holds it. */
-export function writeJobOf(
-  storeId: Uint8Array,
-  plans: readonly FilePlan[],
-): { readonly job: WriteJob; readonly moved: ArrayBuffer[] } {
-  const files = plans.map(({ output, series }) => ({ output, series: series.map(plainOf) }))
+/** A column whose memory goes to the thread and comes back. */
+type Lent = Extract<ColumnData, { physical: 'f64' | 'i64' | 'code' }>
+
+export interface MovingJob {
+  readonly job: WriteJob
+  /** Memory that goes to the thread with it. */
+  readonly moved: ArrayBuffer[]
+  /** In the order of `lentMemoryOf(job)`. */
+  readonly lent: readonly Lent[]
+}
+
+/** Until the lent memory is put back nobody may look at the rows of `plans`. */
+export function writeJobOf(storeId: Uint8Array, plans: readonly FilePlan[]): MovingJob {
+  const lent: Lent[] = []
+  const files = plans.map(({ output, series }) => ({
+    output,
+    series: series.map((each) => plainOf(each, lent)),
+  }))
   const moved: ArrayBuffer[] = []
   for (const { series } of files) {
     for (const { sources } of series) {
       for (const { columns } of sources) for (const column of columns) addBuffers(column, moved)
     }
   }
-  return { job: { storeId, files }, moved }
+  return { job: { storeId, files }, moved, lent }
 }
 
-function plainOf({ seriesId, key, specs, rules, rowsMax, runs }: SeriesPlan): PlainSeries {
+/** On the thread: what is to go back. */
+export function lentMemoryOf({ files }: WriteJob): ArrayBuffer[] {
+  const memory: ArrayBuffer[] = []
+  for (const { series } of files) {
+    for (const { sources } of series) {
+      for (const { columns, lent } of sources) {
+        for (const at of lent) addBuffers(columns[at]!, memory)
+      }
+    }
+  }
+  return memory
+}
+
+/** The columns hold their rows again. */
+export function putBack(lent: readonly Lent[], memory: readonly ArrayBuffer[]): void {
+  assert(lent.length === memory.length, 'writer: all memory that was lent comes back')
+  for (const [at, column] of lent.entries()) {
+    const buffer = memory[at]!
+    if (column.physical === 'f64') column.values = new Float64Array(buffer)
+    else if (column.physical === 'i64') column.values = new BigInt64Array(buffer)
+    else column.values = new Uint32Array(buffer)
+  }
+}
+
+function plainOf(plan: SeriesPlan, lent: Lent[]): PlainSeries {
+  const { seriesId, key, specs, rules, rowsMax, runs } = plan
   const sources: RowSource<ColumnSpec>[] = []
   const plainRuns = runs.map(({ partition, lsnFirst, lsnLast, sources: own }) => ({
     partition,
@@ -74,18 +115,40 @@ function plainOf({ seriesId, key, specs, rules, rowsMax, runs }: SeriesPlan): Pl
     partitionWidth: rules.partitionWidth,
     specs,
     rowsMax,
-    sources: sources.map((source) => columnsOf(source, specs)),
+    sources: sources.map((source) => columnsOf(source, specs, lent)),
     runs: plainRuns,
   }
 }
 
-function columnsOf(source: RowSource<ColumnSpec>, specs: readonly ColumnSpec[]): PlainSource {
+function columnsOf(
+  source: RowSource<ColumnSpec>,
+  specs: readonly ColumnSpec[],
+  lent: Lent[],
+): PlainSource {
   const { rowCount, timeMin, timeMax, lsnFirst } = source
-  const columns = specs.map(({ physical, optional }) =>
-    allocateColumn(physical, rowCount, { optional }),
-  )
-  source.read(specs, 0, rowCount, columns, 0)
-  return { rowCount, timeMin, timeMax, lsnFirst, columns }
+  const lentAt: number[] = []
+  const columns = specs.map((spec, at) => {
+    const own = source instanceof ChunkView ? lendable(source.columnInPlace(spec)) : undefined
+    if (own !== undefined) {
+      lentAt.push(at)
+      lent.push(own)
+      return own
+    }
+    const { physical, optional } = spec
+    const column = allocateColumn(physical, rowCount, { optional })
+    source.read([spec], 0, rowCount, [column], 0)
+    return column
+  })
+  return { rowCount, timeMin, timeMax, lsnFirst, columns, lent: lentAt }
+}
+
+/** A column that has a buffer of its own, and no other. */
+function lendable(column: ColumnData | undefined): Lent | undefined {
+  const isPlain =
+    column?.physical === 'f64' || column?.physical === 'i64' || column?.physical === 'code'
+  if (!isPlain) return undefined
+  const { values } = column
+  return values.byteLength === values.buffer.byteLength ? column : undefined
 }
 
 function addBuffers(column: ColumnData, moved: ArrayBuffer[]): void {

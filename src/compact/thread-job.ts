@@ -7,7 +7,7 @@ import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
 import { Cancelled, isRaised, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
-import { plansOf } from './plain-plan.ts'
+import { lentMemoryOf, plansOf } from './plain-plan.ts'
 import type { WriteJob } from './plain-plan.ts'
 import { runStepsNow } from './step.ts'
 import { writeFiles } from './write-files.ts'
@@ -31,13 +31,12 @@ export async function runOnThread(
 ): Promise<Outcome> {
   try {
     await loadKernels()
+    if ('level' in job) {
+      return { end: 'done', drafts: runStepsNow(compactFiles(diskVfs, job, check)), threadId }
+    }
     const { storeId } = job
-    const work =
-      'level' in job
-        ? compactFiles(diskVfs, job, check)
-        : writeFiles({ vfs: diskVfs, storeId }, plansOf(job), check)
-    const drafts = runStepsNow(work)
-    return { end: 'done', drafts, threadId }
+    const drafts = runStepsNow(writeFiles({ vfs: diskVfs, storeId }, plansOf(job), check))
+    return { end: 'done', drafts, threadId, memory: lentMemoryOf(job) }
   } catch (error) {
     return outcomeOf(error)
   }

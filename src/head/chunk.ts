@@ -13,9 +13,10 @@ import {
   readOrder,
   resolveDuplicates,
 } from '#batch'
-import type { ColumnData, DuplicateRule, I64Data, OrderKeys, RowSource } from '#batch'
+import type { ColumnData, DuplicateRule, I64Data, OrderKeys, Physical, RowSource } from '#batch'
 import { partitionStart, placeColumnId } from '#schema'
 import type { ColumnSpec, PartitionWidth } from '#schema'
+import type { ChunkMemory } from './chunk-memory.ts'
 import type { RowRules } from './rules.ts'
 
 const rowsFirst = 16
@@ -41,15 +42,24 @@ export class Chunk {
   readonly #appendRows: number[] = []
   readonly #appendLsns: number[] = []
   #view: ChunkView | undefined
+  readonly #memory: ChunkMemory | undefined
 
-  constructor(rowsExpected: number) {
+  constructor(rowsExpected: number, memory?: ChunkMemory) {
     this.#capacity = Math.max(rowsFirst, rowsExpected)
-    const time = allocateColumn('i64', this.#capacity, { optional: false })
+    this.#memory = memory
+    const time = this.#allocate('i64', false)
     assert(time.physical === 'i64', 'chunk: times are int64')
     this.time = time
     this.columns[0] = time
     this.#halvesFrom = time.values
     this.#halves = halvesOf(time.values)
+  }
+
+  #allocate(physical: Physical, optional: boolean): ColumnData {
+    return (
+      this.#memory?.column(physical, this.#capacity, optional) ??
+      allocateColumn(physical, this.#capacity, { optional })
+    )
   }
 
   get rowCount(): number {
@@ -92,12 +102,13 @@ export class Chunk {
   }
 
   /** The column of a spec, made where it is not there yet: absent in the rows so far and in those being filled in, some
-   *  of which may belong to another part of the same call, which has no such column. */
-  column(spec: ColumnSpec): ColumnData {
+   *  of which may belong to another part of the same call, which has no such column. `absentEnd`: the caller writes
+   *  every row from there on by itself. */
+  column(spec: ColumnSpec, absentEnd: number = this.#capacity): ColumnData {
     let column = this.columns[spec.index]
     if (column === undefined) {
-      column = allocateColumn(spec.physical, this.#capacity, { optional: spec.optional })
-      fillAbsent(column, 0, this.#capacity)
+      column = this.#allocate(spec.physical, spec.optional)
+      fillAbsent(column, 0, absentEnd)
       this.columns[spec.index] = column
     }
     return column
@@ -273,7 +284,6 @@ export class ChunkView implements RowSource<ColumnSpec> {
   readonly #chunk: Chunk
   readonly #order: Uint32Array | undefined
   readonly #place: I64Data | undefined
-  readonly #times: BigInt64Array
 
   constructor(
     chunk: Chunk,
@@ -284,13 +294,13 @@ export class ChunkView implements RowSource<ColumnSpec> {
     this.#chunk = chunk
     this.#order = order
     this.#place = place
-    this.#times = chunk.time.values
     this.rowCount = order?.length ?? rowCount
     this.lsnFirst = chunk.lsnFirst
     this.lsnLast = chunk.lsnLast
     // Of the rows that stand: one that was replaced may have been the first or the last.
-    this.timeMin = this.rowCount === 0 ? 0n : this.#times[this.#rowAt(0)]!
-    this.timeMax = this.rowCount === 0 ? 0n : this.#times[this.#rowAt(this.rowCount - 1)]!
+    const { values } = chunk.time
+    this.timeMin = this.rowCount === 0 ? 0n : values[this.#rowAt(0)]!
+    this.timeMax = this.rowCount === 0 ? 0n : values[this.#rowAt(this.rowCount - 1)]!
   }
 
   #rowAt(index: number): number {
@@ -299,11 +309,11 @@ export class ChunkView implements RowSource<ColumnSpec> {
 
   /** The time of a row, in read order. */
   timeAt(index: number): bigint {
-    return this.#times[this.#rowAt(index)]!
+    return this.#chunk.time.values[this.#rowAt(index)]!
   }
 
   lowerBound(time: bigint): number {
-    const halves = halvesOf(this.#times)
+    const halves = halvesOf(this.#chunk.time.values)
     const low = Number(BigInt.asUintN(32, time))
     const high = Number(time >> 32n)
     let from = 0
@@ -316,6 +326,13 @@ export class ChunkView implements RowSource<ColumnSpec> {
       else end = middle
     }
     return from
+  }
+
+  /** The chunk's own column where its rows stand there in read order, from the first. Whoever moves its
+   *  memory to another thread must put it back before anybody looks at the chunk. */
+  columnInPlace(spec: ColumnSpec): ColumnData | undefined {
+    const isInPlace = this.#order === undefined && spec.id !== placeColumnId
+    return isInPlace ? this.#chunk.columns[spec.index] : undefined
   }
 
   read(

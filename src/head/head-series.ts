@@ -3,6 +3,7 @@ import { limits } from '#base'
 import type { ColumnSpec } from '#schema'
 import { Chunk } from './chunk.ts'
 import type { ChunkView } from './chunk.ts'
+import type { ChunkMemory } from './chunk-memory.ts'
 import type { RowRules } from './rules.ts'
 
 /** Where an append is being filled in: rows [at, at + count) of the chunk, not visible yet. */
@@ -17,9 +18,12 @@ export class HeadSeries {
   /** The last chunk takes no more rows. */
   #isFrozen = true
   #rowCount = 0
+  readonly #memory: ChunkMemory | undefined
 
-  constructor(rules: RowRules) {
+  /** `memory`: where new chunks have their columns. Default: arrays of their own, zeroed. */
+  constructor(rules: RowRules, memory?: ChunkMemory) {
     this.#rules = rules
+    this.#memory = memory
   }
 
   get rules(): RowRules {
@@ -46,7 +50,7 @@ export class HeadSeries {
     const isFull = chunk !== undefined && chunk.rowCount + count > limits.blockRowsMax
     if (chunk === undefined || this.#isFrozen || (isFull && chunk.rowCount > 0)) {
       // A series that filled one chunk will fill the next: no growing then.
-      chunk = new Chunk(isFull ? Math.max(count, limits.blockRowsMax) : count)
+      chunk = new Chunk(isFull ? Math.max(count, limits.blockRowsMax) : count, this.#memory)
       this.#chunks.push(chunk)
       this.#isFrozen = false
     }

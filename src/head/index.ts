@@ -1,5 +1,6 @@
 // head: rows that are not sealed yet, readable from the moment append returns.
 export { Chunk, ChunkView } from './chunk.ts'
+export { ChunkMemory } from './chunk-memory.ts'
 export { HeadSeries } from './head-series.ts'
 export type { Filling } from './head-series.ts'
 export { rulesOf } from './rules.ts'

@@ -2,7 +2,7 @@
 // and by appends; definitions the manifest does not have yet are kept as changes for its next edit.
 import { VarveError, assert } from '#base'
 import { HeadSeries, rulesOf } from '#head'
-import type { Ring, RowRules } from '#head'
+import type { ChunkMemory, Ring, RowRules } from '#head'
 import type { Change, ManifestState, ProducerState, SchemaEntry, SeriesEntry } from '#manifest'
 import {
   checkCompatible,
@@ -55,9 +55,11 @@ export class Catalog {
   #kindIdLast = 0
   #schemaIdLast = 0
   #seriesIdLast = 0
+  readonly #memory: ChunkMemory | undefined
 
-  /** What the manifest knows, without unsealed rows. */
-  constructor(state: ManifestState) {
+  /** What the manifest knows, without unsealed rows. `memory`: where those to come have their columns. */
+  constructor(state: ManifestState, memory?: ChunkMemory) {
+    this.#memory = memory
     for (const schema of state.kinds.values()) this.#noteKind(schema)
     for (const schema of state.schemas.values()) this.#noteIds(schema)
     for (const series of state.series.values()) {
@@ -122,7 +124,7 @@ export class Catalog {
       id: entry.seriesId,
       key,
       name: seriesName(key),
-      head: new HeadSeries(this.#rulesOf(kind, entry.partitionWidth)),
+      head: new HeadSeries(this.#rulesOf(kind, entry.partitionWidth), this.#memory),
       producers: new Map(),
       producersChanged: new Set(),
       isTold: true,

@@ -35,6 +35,11 @@ export function publishFiles(env: Env, paths: Paths, drafts: readonly DraftFile[
     for (const { output } of drafts) removeDraft(vfs, output)
     throw error
   }
+  return publishedBy(drafts)
+}
+
+/** What publishing them will have changed. */
+export function publishedBy(drafts: readonly DraftFile[]): PublishedFiles {
   const changes = drafts.flatMap(({ finished }) => changesOf(finished))
   assert(drafts.length === 0 || changes.length > drafts.length, 'publish: a file holds runs')
   return { changes, bytes: drafts.reduce((sum, { finished }) => sum + finished.bytes, 0) }

@@ -2,6 +2,7 @@
 // of the log are added to the chunks that hold those before them; when the manifest moved, chunks are carried over to a
 // catalog of the new state, without the rows that stand in runs now.
 import { VarveError } from '#base'
+import { ChunkMemory } from '#head'
 import type { Chunk } from '#head'
 import type { ManifestState } from '#manifest'
 import type { ColumnSpec } from '#schema'
@@ -85,7 +86,7 @@ function sealedLsnEnd(state: ManifestState): bigint {
 
 /** @throws {VarveError} ERR_CORRUPT, with the cause ERR_NOT_FOUND where a log file is gone */
 export function loadAll(context: LoadContext, state: ManifestState): Loaded {
-  const catalog = new Catalog(state)
+  const catalog = new Catalog(state, new ChunkMemory())
   const replay = new Replay({ catalog, state, lsnEnd: undefined })
   const view = { catalog, state, runs: context.runs }
   const lsnEnd = sealedLsnEnd(state)

@@ -5,7 +5,15 @@ import type { Logger } from '#base'
 import type { LogState, ManifestState } from '#manifest'
 import type { VfsFile } from '#vfs'
 import { readLog, readLogInSteps } from '#wal'
-import type { Damage, LogEntry, LogPlace, LogReading, PreviousLog, LogSummary } from '#wal'
+import type {
+  Damage,
+  LogEntry,
+  LogPlace,
+  LogProgress,
+  LogReading,
+  PreviousLog,
+  LogSummary,
+} from '#wal'
 import type { Env } from './env.ts'
 import { fileNumberOf } from './paths.ts'
 import type { Paths } from './paths.ts'
@@ -27,8 +35,8 @@ export interface LogsRead {
   readonly damage: readonly Damage[]
 }
 
-/** Reading under way: it stands still after every group, whose bytes are told. */
-export type LogsReading = Generator<number, LogsRead, void>
+/** Reading under way: it stands still after every record. */
+export type LogsReading = Generator<LogProgress, LogsRead, void>
 
 /** @throws {VarveError} ERR_CORRUPT {file, offset}; ERR_VERSION, ERR_IO */
 export function readLogs(...words: Parameters<typeof readLogsInSteps>): LogsRead {

@@ -1,26 +1,24 @@
-// What a writer finds at open. A log that fits the head is read once. A longer one is first looked
-// at as a whole, before anything is changed, then read again: whenever the head is full, its rows
-// are written to runs and an edit says so, as running would have done.
+// What a writer finds at open. A log that fits the head is read into it. Of a longer one, rows are
+// written to drafts of runs as they are read, whenever they are as many as a head holds; when all of
+// the log was read and found whole, the drafts get their names and edits say that their rows stand in
+// runs. Until then nothing is changed: damage at the end of the log leaves the store as it was.
 //
-// A crash on the way leaves what any seal leaves: rows up to some lsn stand in runs, those behind it
-// in log files that are named still, and the next recovery goes on from there. Only rows that are
-// known to be on the device are sealed: the others are copied to the next log file first, by the
-// one who opens it.
-import { VarveError, limits } from '#base'
+// A crash before that leaves drafts, which nobody reads; one on the way leaves what any seal leaves:
+// rows up to some lsn stand in runs, those behind it in log files that are named still. Only rows
+// that are known to be on the device are sealed: the others are copied to the next log file first, by
+// the one who opens it.
+import { limits } from '#base'
 import type { Logger } from '#base'
 import { writerOnThread } from '#compact'
-import type { DraftFile, ThreadWriter } from '#compact'
-import type { Chunk } from '#head'
-import type { Change, LogState, Manifest, ManifestState } from '#manifest'
+import type { ThreadWriter } from '#compact'
+import { ChunkMemory } from '#head'
+import type { Manifest, ManifestState } from '#manifest'
 import { diskVfs } from '#vfs'
-import type { Damage, PreviousLog } from '#wal'
+import type { Damage, LogProgress, PreviousLog } from '#wal'
 import { Catalog } from './catalog.ts'
 import type { RecoveryReport } from './contract.ts'
-import type { ProducerAdvanced } from './engine.ts'
 import type { Env } from './env.ts'
 import type { Paths } from './paths.ts'
-import { publishFiles } from './publish.ts'
-import type { PublishedFiles } from './publish.ts'
 import {
   editOfUnnamedLogs,
   previousOf,
@@ -29,13 +27,9 @@ import {
   readLogsInSteps,
 } from './recover.ts'
 import type { LogsRead, LogsReading } from './recover.ts'
+import { RecoverySeals, ThreadLost } from './recovery-seals.ts'
 import { Replay } from './replay.ts'
-import { planSeal } from './seal-plan.ts'
-import type { FrozenSeries } from './seal-plan.ts'
-import { freezeSeries, sealedChanges } from './seal.ts'
 import type { Work } from './work.ts'
-import { planFiles, writeRuns } from './write-runs.ts'
-import type { WriterContext } from './write-runs.ts'
 
 export interface Recovered {
   readonly catalog: Catalog
@@ -60,29 +54,49 @@ const turnBytes = 8 << 20
 
 /** @throws {VarveError} ERR_CORRUPT {file, offset}; ERR_VERSION, ERR_IO */
 export function* recover(context: RecoveryContext): Work<Recovered> {
+  const { env, logger } = context
+  try {
+    return yield* recoverWith(context, () => {
+      if (env.threadWriter !== undefined) return env.threadWriter()
+      // Threads see the real file system and no other.
+      return env.vfs === diskVfs ? writerOnThread(logger) : undefined
+    })
+  } catch (error) {
+    if (!(error instanceof ThreadLost)) throw error
+    logger.warn({ error }, 'a thread could not seal rows of the log; it is read again without one')
+    return yield* recoverWith(context, () => undefined)
+  }
+}
+
+function* recoverWith(
+  context: RecoveryContext,
+  threadOf: () => ThreadWriter | undefined,
+): Work<Recovered> {
   const { env, paths, manifest, logger, isSalvage } = context
   const { state } = manifest
-  const catalog = new Catalog(state)
+  const memory = new ChunkMemory()
+  const catalog = new Catalog(state, memory)
   const replay = new Replay({ catalog, state, lsnEnd: undefined })
-  const options = { upTo: 'all', isSalvage } as const
-  const read = (taker: Pick<Replay, 'take'>): LogsReading =>
-    readLogsInSteps(env, paths, state, taker, options)
-  const isLong = bytesOfLogs(context, state) > headBytesMaxOf(env)
-  let found = yield* turning(read(isLong ? { take: () => {} } : replay))
-  manifest.requireEdit(found.manifestEdit)
-  manifest.requireEdit(editOfUnnamedLogs(env, paths, state, logger))
+  const reading = readLogsInSteps(env, paths, state, replay, { upTo: 'all', isSalvage })
+  const bytesMax = env.limits?.headBytesMax ?? limits.headBytesMax
+  const isLong = bytesOfLogs(context, state) > bytesMax
+  const sealing = isLong
+    ? new RecoverySeals(context, catalog, replay, memory, bytesMax, threadOf())
+    : undefined
   const quarantined: string[] = []
-  if (manifest.torn !== undefined) {
-    quarantined.push(quarantineBytes(env, paths, manifest.torn, logger))
-  }
-  if (isLong) {
-    const sealing = new RecoverySeals(context, catalog, replay, found)
-    try {
-      found = yield* turning(read(replay), () => sealing.sealIfFull())
-      yield* sealing.finish()
-    } finally {
-      yield* sealing.close()
+  let found: LogsRead
+  try {
+    found = yield* turning(reading, sealing)
+    if (sealing !== undefined) yield* sealing.written()
+    manifest.requireEdit(found.manifestEdit)
+    manifest.requireEdit(editOfUnnamedLogs(env, paths, state, logger))
+    if (manifest.torn !== undefined) {
+      quarantined.push(quarantineBytes(env, paths, manifest.torn, logger))
     }
+    sealing?.publish(found)
+  } finally {
+    if (sealing !== undefined) yield* sealing.close()
+    memory.close()
   }
   const { damage } = found
   const torn = found.last?.summary.torn
@@ -106,10 +120,6 @@ export function* recover(context: RecoveryContext): Work<Recovered> {
   }
 }
 
-function headBytesMaxOf({ limits: own }: Env): number {
-  return own?.headBytesMax ?? limits.headBytesMax
-}
-
 function bytesOfLogs({ env, paths }: RecoveryContext, { logs }: ManifestState): number {
   let bytes = 0
   for (const { fileNumber } of logs.values()) {
@@ -118,15 +128,16 @@ function bytesOfLogs({ env, paths }: RecoveryContext, { logs }: ManifestState): 
   return bytes
 }
 
-/** Reads to the end; others have their turn now and then. `between` is done after every group. */
-function* turning(reading: LogsReading, between?: () => Work<void>): Work<LogsRead> {
+/** Reads to the end; others have their turn now and then. */
+function* turning(reading: LogsReading, sealing: RecoverySeals | undefined): Work<LogsRead> {
   let bytes = 0
   try {
     for (;;) {
       const next = reading.next()
       if (next.done === true) return next.value
-      if (between !== undefined) yield* between()
-      bytes += next.value
+      const progress: LogProgress = next.value
+      if (sealing !== undefined) yield* sealing.after(progress)
+      bytes += progress.bytes
       if (bytes < turnBytes) continue
       bytes = 0
       yield { step: 'turn' }
@@ -135,205 +146,4 @@ function* turning(reading: LogsReading, between?: () => Work<void>): Work<LogsRe
     // Where it was not read to its end: gives its file back.
     reading.return(undefined as never)
   }
-}
-
-/** Rows on their way to runs. They stay in the head until an edit says so. */
-interface Lot {
-  readonly series: readonly FrozenSeries[]
-  /** After the last of them. */
-  readonly lsnEnd: bigint
-  readonly producers: readonly ProducerAdvanced[]
-}
-
-/** A lot that a thread writes. */
-interface LotOnThread {
-  readonly lot: Lot
-  readonly written: Promise<void>
-  /** When it is. */
-  drafts: readonly DraftFile[]
-}
-
-/** Seals what was replayed so far whenever it is as much as a head holds: one lot on a thread, where
- *  there is one, the next one here meanwhile. Edits come in the order of the log. */
-class RecoverySeals {
-  readonly #context: RecoveryContext
-  readonly #catalog: Catalog
-  readonly #replay: Replay
-  readonly #bytesMax: number
-  /** Rows from here on may be in the page cache alone. */
-  readonly #lsnEndSynced: bigint
-  /** Log files that the next one does not go on behind. */
-  readonly #older: readonly LogState[]
-  readonly #writer: WriterContext
-  #thread: ThreadWriter | undefined
-  #pending: LotOnThread | undefined
-  readonly #taken = new Set<Chunk>()
-  #bytesSealed = 0
-  #isGivenUp = false
-  #isInDoubt = false
-
-  constructor(context: RecoveryContext, catalog: Catalog, replay: Replay, found: LogsRead) {
-    const { env, paths, manifest, logger } = context
-    this.#context = context
-    this.#catalog = catalog
-    this.#replay = replay
-    this.#bytesMax = headBytesMaxOf(env)
-    this.#lsnEndSynced = previousOf(paths, found)?.synced.lsnEnd ?? 0n
-    const last = found.last?.log.fileNumber
-    const { logs, storeId } = manifest.state
-    this.#older = [...logs.values()].filter(({ fileNumber }) => fileNumber !== last)
-    const allocateFileNumber = (): number => manifest.allocateFileNumber()
-    this.#writer = { env, paths, storeId, allocateFileNumber }
-    // Threads see the real file system and no other.
-    if (env.threadWriter !== undefined) this.#thread = env.threadWriter()
-    else if (env.vfs === diskVfs) this.#thread = writerOnThread(logger)
-  }
-
-  *sealIfFull(): Work<void> {
-    const { bytes, lsnEnd } = this.#replay
-    if (bytes - this.#bytesSealed < this.#bytesMax || this.#isGivenUp) return
-    if (lsnEnd > this.#lsnEndSynced) return
-    this.#bytesSealed = bytes
-    const lot = this.#take(lsnEnd)
-    const thread = this.#pending === undefined ? this.#thread : undefined
-    if (thread !== undefined && rowsOf(lot) >= thread.rowsMin) this.#sealOnThread(lot, thread)
-    else yield* this.#sealHere(lot)
-  }
-
-  /** Nothing is under way any more: every lot is sealed, or seals were given up. */
-  *finish(): Work<void> {
-    try {
-      yield* this.#awaitThread()
-    } catch (error) {
-      this.#giveUp(error)
-    }
-  }
-
-  /** To be done in the end, whatever happened. */
-  *close(): Work<void> {
-    const thread = this.#thread
-    this.#thread = undefined
-    if (thread !== undefined) yield { step: 'wait', until: thread.close() }
-  }
-
-  /** The rows read since the last lot. */
-  #take(lsnEnd: bigint): Lot {
-    const series: FrozenSeries[] = []
-    for (const { runtime, chunks } of freezeSeries(this.#catalog)) {
-      const left = chunks.filter((chunk) => !this.#taken.has(chunk))
-      if (left.length > 0) series.push({ runtime, chunks: left })
-      for (const chunk of left) this.#taken.add(chunk)
-    }
-    return { series, lsnEnd, producers: this.#takeProducers() }
-  }
-
-  /** How far producers are by now: everything they said came with rows of this lot or before. */
-  #takeProducers(): ProducerAdvanced[] {
-    const changes: ProducerAdvanced[] = []
-    for (const { id: seriesId, producers, producersChanged } of this.#catalog.all()) {
-      for (const producerId of producersChanged) {
-        const { sequence, lsn } = producers.get(producerId)!
-        changes.push({ type: 'producerAdvanced', seriesId, producerId, sequence, lsn })
-      }
-      producersChanged.clear()
-    }
-    return changes
-  }
-
-  #sealOnThread(lot: Lot, thread: ThreadWriter): void {
-    const plans = planFiles(this.#writer, lot.series.map(planSeal))
-    const written = thread.write(this.#writer.storeId, plans).then((drafts) => {
-      pending.drafts = drafts
-    })
-    const pending: LotOnThread = { lot, written, drafts: [] }
-    // Looked at when it is waited for: until then it is nobody's.
-    written.catch(() => undefined)
-    this.#pending = pending
-  }
-
-  *#sealHere(lot: Lot): Work<void> {
-    try {
-      const plans = lot.series.map(planSeal)
-      const published = yield* writeRuns(this.#writer, plans, this.#awaitThread())
-      this.#commit(lot, published)
-    } catch (error) {
-      this.#giveUp(error, lot)
-    }
-  }
-
-  /** The thread's lot becomes part of the store; what the thread could not write is written here.
-   *  @throws {VarveError} where that fails too: no later lot may be sealed then */
-  *#awaitThread(): Work<void> {
-    const pending = this.#pending
-    if (pending === undefined) return
-    this.#pending = undefined
-    const { env, paths, logger } = this.#context
-    const { lot } = pending
-    try {
-      yield { step: 'wait', until: pending.written }
-    } catch (error) {
-      logger.warn({ error }, 'a thread could not seal rows of the log; they are sealed here')
-      yield* this.close()
-      pending.drafts = []
-    }
-    try {
-      const { series } = lot
-      const published =
-        pending.drafts.length > 0
-          ? publishFiles(env, paths, pending.drafts)
-          : yield* writeRuns(this.#writer, series.map(planSeal))
-      this.#commit(lot, published)
-    } catch (error) {
-      this.#giveUp(error, lot)
-      throw error
-    }
-  }
-
-  #commit({ series, lsnEnd, producers }: Lot, published: PublishedFiles): void {
-    const { manifest } = this.#context
-    const untold = this.#catalog.untold()
-    this.#isInDoubt = true
-    manifest.commit([
-      ...untold,
-      ...sealedChanges(manifest.state, series, published),
-      ...producers,
-      ...this.#emptied(lsnEnd),
-    ])
-    this.#isInDoubt = false
-    this.#catalog.told(untold)
-    for (const { runtime, chunks } of series) {
-      runtime.head.drop(chunks)
-      for (const chunk of chunks) this.#taken.delete(chunk)
-    }
-  }
-
-  /** As in a store that runs: the rows stay in memory and in the log. No later ones are sealed
-   *  before them. @throws what is not to be passed over: an edit that may have landed, a bug */
-  #giveUp(error: unknown, lot?: Lot): void {
-    if (!(error instanceof VarveError) || this.#isInDoubt) throw error
-    for (const { seriesId, producerId } of lot?.producers ?? []) {
-      this.#catalog.byId(seriesId)?.producersChanged.add(producerId)
-    }
-    if (this.#isGivenUp) return
-    this.#isGivenUp = true
-    const { logger } = this.#context
-    logger.error({ error }, 'a seal failed during recovery; the rows stay in memory')
-  }
-
-  /** Log files that hold nothing else. Salvage keeps them to the end: damage is copied from them. */
-  #emptied(lsnEnd: bigint): Change[] {
-    if (this.#context.isSalvage) return []
-    const { logs } = this.#context.manifest.state
-    return this.#older
-      .filter(({ fileNumber, end }) => {
-        return end !== undefined && end.lsnEnd <= lsnEnd && logs.get(fileNumber) !== undefined
-      })
-      .map(({ fileNumber }): Change => ({ type: 'logDropped', fileNumber }))
-  }
-}
-
-function rowsOf({ series }: Lot): number {
-  let rows = 0
-  for (const { chunks } of series) for (const { rowCount } of chunks) rows += rowCount
-  return rows
 }

@@ -75,7 +75,7 @@ export class Replay {
     for (let index = 0; index < rows.columnCount; index += 1) {
       const id = readColumn(rows.reader, entry.rowCount, at, (columnId): ColumnData | undefined => {
         const spec = specs.find((candidate) => candidate.id === columnId)
-        return spec === undefined ? undefined : chunk.column(spec)
+        return spec === undefined ? undefined : chunk.column(spec, at)
       })
       seen.add(id)
     }

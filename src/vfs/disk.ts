@@ -151,6 +151,27 @@ function stat(path: string): FileStat | undefined {
   }
 }
 
+/** From so many bytes on giving the blocks back takes some ten milliseconds. */
+const unlinkBytesMax = 32 << 20
+
+/** The name is gone when this returns. The blocks of a large file are given back off this thread, by
+ *  closing its last descriptor. */
+function unlink(path: string): void {
+  let descriptor: number | undefined
+  try {
+    const isLarge = (stat(path)?.bytes ?? 0) >= unlinkBytesMax
+    if (isLarge) descriptor = openSync(path, 'r')
+  } catch (cause) {
+    // Without a descriptor it takes its time here; what is wrong with the file unlink will say.
+    if (!(cause instanceof Error)) throw cause
+  }
+  try {
+    attempt('unlink', path, () => unlinkSync(path))
+  } finally {
+    if (descriptor !== undefined) close(descriptor, () => {})
+  }
+}
+
 /** As openSync; out of descriptors after relief: ERR_IO. */
 function openDirectory(path: string): number {
   return withRelief(() => {
@@ -223,7 +244,7 @@ export const diskVfs: Vfs = {
   list: (path) => attempt('list', path, () => readdirSync(path).sort()),
   makeDirectory,
   rename: (from, to) => attempt('rename', from, () => renameSync(from, to)),
-  unlink: (path) => attempt('unlink', path, () => unlinkSync(path)),
+  unlink,
   syncDirectory,
   lock: lockDisk,
   freeBytes: (path) =>

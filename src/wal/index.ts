@@ -12,7 +12,14 @@ export type {
 } from './options.ts'
 export type { Reservation } from './group-buffer.ts'
 export { readLog, readLogInSteps } from './reader.ts'
-export type { Damage, LogEntry, LogReading, LogSummary, ReadLogOptions } from './reader.ts'
+export type {
+  Damage,
+  LogEntry,
+  LogProgress,
+  LogReading,
+  LogSummary,
+  ReadLogOptions,
+} from './reader.ts'
 export { findLogPlace } from './find-place.ts'
 export {
   entryHeaderBytes,

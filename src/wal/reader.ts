@@ -90,9 +90,17 @@ export interface LogSummary {
 /** Called with each whole record, a view valid during the call. */
 type OnGroup = (record: FoundRecord) => void
 
-/** Reading under way: it stands still after every group, whose bytes are told, until asked to go
- *  on, and returns the summary. */
-export type LogReading = Generator<number, LogSummary, void>
+/** How far reading has come. */
+export interface LogProgress {
+  /** Of the record that was read. */
+  readonly bytes: number
+  /** Rows below it are known to be on the device, by what was read so far or by the manifest. */
+  readonly lsnEndSynced: bigint
+}
+
+/** Reading under way: it stands still after every record until asked to go on, and returns the
+ *  summary. */
+export type LogReading = Generator<LogProgress, LogSummary, void>
 
 /**
  * Reads the log file at `path` and gives its entries in lsn order.
@@ -289,7 +297,8 @@ class Walk {
       const isGroup = this.#take(found)
       if (!isHeld && isGroup) onGroup(found)
       else if (isHeld) this.#release(onGroup)
-      yield spanBytes
+      const { lsnEnd } = this.#options.end === undefined ? this.#synced : this.#written
+      yield { bytes: spanBytes, lsnEndSynced: lsnEnd }
     }
     this.#checkEnd()
     // A group that no watermark speaks of may never have reached the device.
