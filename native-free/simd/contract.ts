@@ -227,6 +227,9 @@ export interface SimdKernels {
   /** Bits of present values, in order, to bits of `count` rows: 1 where the row is present in `valid` and its value's
    *  bit is 1. Whole bytes are written. */
   spreadBits(bits: number, valid: number, count: number, out: number): void
+  /** Of the bits of `count` rows those whose bit in `chosen` is 1, one behind the other; whole u32 words are written,
+   *  as far as there are any. Returns how many bits. */
+  compressBits(bits: number, chosen: number, count: number, out: number): number
 
   // ---- entropy coded slots: tokens in four interleaved states; a table's frequencies (1 to 4,096) sum to 4,096, and
   // `states` is u32 address of the next word, then four u32 states

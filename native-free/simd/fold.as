@@ -125,3 +125,32 @@ export function spreadBits(bits: usize, valid: usize, count: i32, out: usize): v
     store<u8>(out, word)
   }
 }
+
+/** Of the bits of `count` rows those whose bit in `chosen` is 1, one behind the other; whole u32 words are written.
+ *  Returns how many there are. */
+export function compressBits(bits: usize, chosen: usize, count: i32, out: usize): i32 {
+  let word: u64 = 0
+  let held = 0
+  let total = 0
+  for (let row = 0; row < count; row += 8, bits += 1, chosen += 1) {
+    let rows = <i32>load<u8>(chosen)
+    if (count - row < 8) rows &= (1 << (count - row)) - 1
+    const values = <i32>load<u8>(bits)
+    let taken = 0
+    let some: u64 = 0
+    for (let rest = rows; rest !== 0; rest &= rest - 1, taken += 1) {
+      if ((values & rest & -rest) !== 0) some |= <u64>1 << taken
+    }
+    word |= some << held
+    held += taken
+    total += taken
+    if (held >= 32) {
+      store<u32>(out, <u32>word)
+      out += 4
+      word >>= 32
+      held -= 32
+    }
+  }
+  if (held > 0) store<u32>(out, <u32>word)
+  return total
+}

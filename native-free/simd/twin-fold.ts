@@ -5,7 +5,10 @@ const two32 = 4294967296
 const int64Least = -(2n ** 63n)
 const int64Most = 2n ** 63n - 1n
 
-type FoldKernels = Pick<SimdKernels, 'foldU32' | 'dotU32' | 'bucketsOf' | 'spreadBits'>
+type FoldKernels = Pick<
+  SimdKernels,
+  'foldU32' | 'dotU32' | 'bucketsOf' | 'spreadBits' | 'compressBits'
+>
 
 /** Calls `use` with the rows of each range. */
 function eachRange(
@@ -77,6 +80,18 @@ export function foldTwins(memory: ArrayBuffer): FoldKernels {
         }
         u8[out + at] = word
       }
+    },
+    compressBits(bits, chosen, count, out) {
+      let taken = 0
+      let word = 0
+      for (let row = 0; row < count; row += 1) {
+        if (bitAt(chosen, row) === 0) continue
+        word |= bitAt(bits, row) << (taken & 31)
+        u32[(out >>> 2) + (taken >>> 5)] = word
+        taken += 1
+        if ((taken & 31) === 0) word = 0
+      }
+      return taken
     },
   }
 }

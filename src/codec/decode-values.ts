@@ -12,7 +12,7 @@ function originNumber({ meta, vector }: StoredVector): number {
 }
 
 /** Sums up u32 deltas as doubles, at scratch.units. */
-function sumDeltas({ meta, vector, present }: StoredVector): void {
+export function sumDeltas({ meta, vector, present }: StoredVector): void {
   const { kernels } = arena()
   const own = scratchOf()
   kernels.f64Whole(own.u32, present, 0, 1, own.units)
@@ -109,4 +109,10 @@ export function copyExceptions(
     halves[slot] = view.getUint32(count * 2 + e * 8, true)
     halves[slot + 1] = view.getUint32(count * 2 + e * 8 + 4, true)
   }
+}
+
+/** 64-bit integers of a vector (widths up to 53 bits): their address in the arena, valid until the next vector. */
+export function int64sAt(stored: StoredVector): number {
+  valuesI64(stored)
+  return scratchOf().values
 }

@@ -16,3 +16,9 @@ export {
   vectorRows,
 } from './layout.ts'
 export type { Level, PageMeta, Zone } from './layout.ts'
+export { PageVectors, validityOf } from './page-vectors.ts'
+export type { StoredVector } from './decode-units.ts'
+export { clearBits, filterVector, isFilterable, verdictOf } from './filter.ts'
+export type { Verdict } from './filter.ts'
+export { isNarrow, narrowAt, narrowReach, narrowUnits } from './narrow.ts'
+export { int64sAt } from './decode-values.ts'

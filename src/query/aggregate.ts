@@ -6,91 +6,17 @@ import type { I64Data } from '#batch'
 import { int64Min, systemSpecs } from '#schema'
 import type { ColumnSpec } from '#schema'
 import type { AggregationPlan } from './aggregation.ts'
+import { BucketRows } from './bucket-rows.ts'
+import type { AggregateRows } from './bucket-rows.ts'
 import { Buckets } from './buckets.ts'
 import type { Cuts } from './buckets.ts'
 import type { Treatment } from './explain.ts'
 import type { Slice } from './merge.ts'
+import { PackedFold } from './packed-fold.ts'
+import { packedOf } from './packed-source.ts'
 import { planRows, resolvePiece } from './plan.ts'
 import type { SeriesSources } from './range.ts'
 import { Scratch, lotsOf } from './select.ts'
-
-/** A bucket a row; arrays of their own. */
-export interface AggregateRows {
-  readonly rowCount: number
-  readonly columns: { readonly time: BigInt64Array } & Readonly<Record<string, Float64Array>>
-}
-
-const roomFirst = 64
-
-/** Collects the answers of one bucket after the other. */
-export class BucketRows {
-  readonly plan: AggregationPlan
-  #opens = new BigInt64Array(roomFirst)
-  readonly #values: Float64Array[]
-  #rowCount = 0
-  #open: bigint | undefined
-  /** Rows of the bucket that is filled. */
-  #rows = 0
-  /** Time of the first row of all. */
-  firstTime: bigint | undefined
-
-  constructor(plan: AggregationPlan) {
-    this.plan = plan
-    this.#values = plan.answers.map(() => new Float64Array(roomFirst))
-    this.#reset()
-  }
-
-  #reset(): void {
-    for (const fold of this.plan.folds) fold.reset()
-    for (const pair of this.plan.pairs) pair.reset()
-    this.#rows = 0
-  }
-
-  /** `count` more rows come, of the bucket that opens at `open`; buckets rise. */
-  enter(open: bigint, count: number): void {
-    if (open !== this.#open) {
-      this.#end()
-      this.#open = open
-    }
-    this.#rows += count
-  }
-
-  #end(): void {
-    if (this.#open === undefined) return
-    if (this.#rowCount === this.#opens.length) this.#grow()
-    this.#opens[this.#rowCount] = this.#open
-    this.plan.answers.forEach(({ value }, at) => {
-      this.#values[at]![this.#rowCount] = value(this.#rows)
-    })
-    this.#rowCount += 1
-    this.#reset()
-  }
-
-  #grow(): void {
-    const room = this.#opens.length * 4
-    const opens = new BigInt64Array(room)
-    opens.set(this.#opens)
-    this.#opens = opens
-    this.#values.forEach((values, at) => {
-      const more = new Float64Array(room)
-      more.set(values)
-      this.#values[at] = more
-    })
-  }
-
-  /** `alone`: the time of the one row for all, which is there also where nothing was folded. */
-  finish(alone: bigint | undefined): AggregateRows {
-    if (alone !== undefined) this.#open = alone
-    this.#end()
-    const columns: Record<string, Float64Array | BigInt64Array> = {
-      time: this.#opens.slice(0, this.#rowCount),
-    }
-    this.plan.answers.forEach(({ name }, at) => {
-      columns[name] = this.#values[at]!.slice(0, this.#rowCount)
-    })
-    return { rowCount: this.#rowCount, columns: columns as AggregateRows['columns'] }
-  }
-}
 
 const timeSpec = systemSpecs[0]!
 
@@ -156,13 +82,23 @@ export function aggregateRows(
   const buckets = new Buckets(wanted.every)
   const rows = new BucketRows(plan)
   const decoded = new DecodedFold(rows, buckets, treatment)
-  const { from, to } = wanted
+  const { from, to, start } = wanted
+  rows.firstTime = start
+  const tests = filter?.tests ?? []
+  const decode = (slice: Slice): void => {
+    if (filter === undefined) decoded.add(slice)
+    else for (const lot of filter.decodedLots(slice)) decoded.add(lot)
+  }
+  const packed = new PackedFold(rows, buckets, tests, treatment, decode)
   for (const piece of from < to ? planRows(sources, rules, from, to) : []) {
     const slice = resolvePiece(piece, rules)
     if (slice.from >= slice.end) continue
-    const lots = filter === undefined ? lotsOf(slice) : filter.lots(slice, false)
-    for (const lot of lots) decoded.add(lot)
+    const run = packedOf(slice.source)
+    for (const lot of lotsOf(slice)) {
+      if (run === undefined) decode(lot)
+      else packed.add(run, lot)
+    }
   }
   if (!buckets.isOne) return rows.finish(undefined)
-  return rows.finish(wanted.start ?? rows.firstTime ?? int64Min)
+  return rows.finish(rows.firstTime ?? int64Min)
 }

@@ -75,6 +75,16 @@ export class Buckets {
     return time + width.ns - (within < 0n ? within + width.ns : within)
   }
 
+  /** One bucket of rows [from, end), as a cut. */
+  one(open: bigint, from: number, end: number): Cuts {
+    const { cuts } = places()
+    cuts.count = from < end ? 1 : 0
+    cuts.bounds[0] = from
+    cuts.bounds[cuts.count] = end
+    cuts.opens[0] = open
+    return cuts
+  }
+
   /** Cuts rows [from, end) of rising times, at most a vector; the bounds count from `from` on. Valid until the next
    *  cut. */
   cut(times: BigInt64Array, from: number, end: number): Cuts {
@@ -88,12 +98,8 @@ export class Buckets {
   cutAt(timesAt: number, from: number, end: number): Cuts {
     const { cuts, opensAt } = places()
     const width = this.#width
-    if (width === undefined) {
-      cuts.count = from < end ? 1 : 0
-      cuts.bounds[0] = from
-      cuts.bounds[cuts.count] = end
-      cuts.opens[0] = int64Min
-    } else if (width.months > 0) this.#cutMonths(timesAt, from, end, cuts)
+    if (width === undefined) return this.one(int64Min, from, end)
+    if (width.months > 0) this.#cutMonths(timesAt, from, end, cuts)
     else {
       const { kernels } = arena()
       cuts.count = kernels.bucketsOf(

@@ -57,6 +57,11 @@ export class ColumnFold {
     this.needs = needs
   }
 
+  /** Strings have no extremes, ends or sums. */
+  get isCountOnly(): boolean {
+    return this.spec.physical === 'code' || this.spec.physical === 'bytes'
+  }
+
   reset(): void {
     this.count = 0
     this.min = Number.NaN
@@ -225,10 +230,9 @@ export class PairFold {
   }
 
   /** Of rows in which both are decimals or integers. */
-  addKnown(products: bigint, productScale: number, weights: number | bigint, scale: number): void {
+  addKnown(products: bigint, productScale: number, weights: bigint, scale: number): void {
     this.#products.addBig(products, productScale)
-    if (typeof weights === 'number') this.#weights.add(weights, scale)
-    else this.#weights.addBig(weights, scale)
+    this.#weights.addBig(weights, scale)
   }
 
   addRows(price: ColumnData, weight: ColumnData, from: number, end: number): void {

@@ -6,6 +6,8 @@ import { limits } from '#base'
 import type { ColumnSpec } from '#schema'
 import type { Slice } from './merge.ts'
 import type { Treatment } from './explain.ts'
+import { packedOf } from './packed-source.ts'
+import { selectPacked } from './packed-select.ts'
 import type { RowTest } from './where.ts'
 
 /** Slices are looked at in lots of so many rows, on the borders of blocks, so that a question for a
@@ -155,6 +157,10 @@ export class RowFilter {
   readonly #treatment: Treatment
   readonly #scratch = new Scratch()
 
+  get tests(): readonly RowTest[] {
+    return this.#tests
+  }
+
   /** `tests`: one at least. */
   constructor(tests: readonly RowTest[], treatment: Treatment) {
     this.#tests = tests
@@ -171,8 +177,25 @@ export class RowFilter {
     }
   }
 
+  /** The same, by decoding alone. */
+  *decodedLots(slice: Slice): Generator<Slice> {
+    for (const lot of lotsOf(slice)) {
+      const rows = selectDecoded(lot, this.#tests, this.#scratch, this.#treatment)
+      const chosen = this.#chosen(lot, rows)
+      if (chosen !== undefined) yield chosen
+    }
+  }
+
   #choose(lot: Slice): Slice | undefined {
-    const rows = selectDecoded(lot, this.#tests, this.#scratch, this.#treatment)
+    const run = packedOf(lot.source)
+    const packed = run && selectPacked(run, lot, this.#tests, this.#treatment)
+    return this.#chosen(
+      lot,
+      packed ?? selectDecoded(lot, this.#tests, this.#scratch, this.#treatment),
+    )
+  }
+
+  #chosen(lot: Slice, rows: Uint32Array): Slice | undefined {
     if (rows.length === 0) return undefined
     if (rows.length === lot.end - lot.from) return lot
     const source = new SelectedRows(lot.source, rows, this.#scratch)

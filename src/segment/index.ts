@@ -2,6 +2,7 @@
 export { SegmentWriter } from './writer.ts'
 export type { FinishedFile, RunStart } from './writer.ts'
 export { RunReader } from './run-reader.ts'
+export { PackedRun, blockVectors } from './packed-run.ts'
 export type { RunBytes } from './run-pages.ts'
 export type { Directory, RunColumn, RunInfo, RunLocation, SortOrder } from './footer.ts'
 export { LeafHasher, rootHash, seriesNode } from './identity.ts'

@@ -10,6 +10,7 @@ import type { ColumnSpec } from '#schema'
 import { blockCountOf } from './footer.ts'
 import type { RunColumn, RunLocation } from './footer.ts'
 import { claimHeld, heldAddress, heldReadMax, isHeld } from './held.ts'
+import { PackedRun } from './packed-run.ts'
 import { RunPages } from './run-pages.ts'
 import type { PlacedPage, RunBytes } from './run-pages.ts'
 import { vectorCountOf } from './sparse-index.ts'
@@ -104,6 +105,7 @@ export class RunReader {
   readonly info: RunLocation
   readonly #bytes: RunBytes
   readonly #pages: RunPages
+  #packed: PackedRun | undefined
   /** The vectors of times decoded last: a range is searched by its two ends, then read. */
   #newer: TimesVector | undefined
   #older: TimesVector | undefined
@@ -126,6 +128,12 @@ export class RunReader {
 
   get rowCount(): number {
     return this.info.rowCount
+  }
+
+  /** The same run for operators on packed values. */
+  packed(): PackedRun {
+    this.#packed ??= new PackedRun(this.#bytes, this.#pages)
+    return this.#packed
   }
 
   /** The stored columns of the run, in order of id. */

@@ -2,7 +2,9 @@
 import { VarveError } from '#base'
 import type { ColumnData, RowSource } from '#batch'
 import type { ManifestState, RunEntry } from '#manifest'
+import type { PackedSource } from '#query'
 import { RunReader } from '#segment'
+import type { PackedRun } from '#segment'
 import type { RunBytes } from '#segment'
 import type { ColumnSpec } from '#schema'
 import { FileCache } from '#vfs'
@@ -114,7 +116,7 @@ export class RunCache {
 }
 
 /** A run that is not opened before a row of it is needed. */
-export class LazyRun implements RowSource<ColumnSpec> {
+export class LazyRun implements RowSource<ColumnSpec>, PackedSource {
   readonly #entry: RunEntry
   readonly #open: () => RunReader
 
@@ -140,6 +142,10 @@ export class LazyRun implements RowSource<ColumnSpec> {
     if (time <= this.#entry.timeMin) return 0
     if (time > this.#entry.timeMax) return this.#entry.rowCount
     return this.#open().lowerBound(time, next)
+  }
+
+  packed(): PackedRun {
+    return this.#open().packed()
   }
 
   lacks({ id }: ColumnSpec): boolean {

@@ -110,3 +110,21 @@ test('bits of present values become bits of rows', () => {
     { numRuns },
   )
 })
+
+test('bits of chosen rows, one behind the other', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 128, maxLength: 128 }),
+      fc.uint8Array({ minLength: 128, maxLength: 128 }),
+      fc.nat(1024),
+      (bits, chosen, count) => {
+        put(a, bits)
+        put(b, chosen)
+        const [one, other] = [simd, twin].map((k) => k.compressBits(a, b, count, out))
+        expect(one).toBe(other)
+        expectSame(out, Math.ceil(one! / 32) * 4)
+      },
+    ),
+    { numRuns },
+  )
+})
