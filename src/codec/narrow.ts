@@ -29,9 +29,11 @@ export function isNarrow(meta: PageMeta, vector: number): boolean {
   return meta.reaches[vector]! < reachEnd * Number(meta.gcd)
 }
 
-/** The most that a unit of a narrow vector can be, rounded. */
+/** The most that a unit of a narrow vector can be: units may count from below the vector's least. */
 export function narrowReach(meta: PageMeta, vector: number): number {
-  return meta.reaches[vector]! / Number(meta.gcd)
+  const origin = meta.origins[vector]!
+  const least = meta.zone!.min[vector]!
+  return Number((meta.zone!.max[vector]! - (origin < least ? origin : least)) / meta.gcd)
 }
 
 /** The units of a narrow vector's present values: u32 at `narrowAt()`, integer = base + gcd * unit. Gives base. Valid

@@ -1,7 +1,9 @@
 // The vectors of one page, verified and opened one at a time: what operators on packed values begin with.
-import { openChunk } from './chunk.ts'
+import { arena } from '#kernel'
+import { damaged, openChunk } from './chunk.ts'
 import type { StoredVector } from './decode-units.ts'
-import { bitmapBytes, presentOf, rowsOf } from './layout.ts'
+import { codedBitmap } from './entropy-decode.ts'
+import { bitmapBytes, presentOf, rowsOf, vectorRows } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 
 type Place = Readonly<Record<string, unknown>>
@@ -29,7 +31,7 @@ export class PageVectors {
     const chunk = Math.floor(vector / meta.chunkVectors)
     let chunkBytes = this.#chunkBytes
     if (chunk !== this.#chunk || chunkBytes === undefined) {
-      chunkBytes = openChunk(meta, chunk, this.#stored, this.#storedFrom, this.#place)
+      chunkBytes = openChunk(meta, chunk, this.#stored, this.#storedFrom, this.#place, false)
       this.#chunk = chunk
       this.#chunkBytes = chunkBytes
     }
@@ -45,8 +47,24 @@ export class PageVectors {
   }
 }
 
-/** The validity bits of a vector's rows; undefined where all are present. */
-export function validityOf({ meta, vector, bytes, present }: StoredVector): Uint8Array | undefined {
+/**
+ * The validity bits of a vector's rows; undefined where all are present. Valid until the next vector.
+ * @throws {VarveError} ERR_CORRUPT where they are not as many as the meta says
+ */
+export function validityOf(stored: StoredVector): Uint8Array | undefined {
+  const { meta, vector, bytes, present, place } = stored
   const rows = rowsOf(meta.rowCount, vector)
-  return present === rows ? undefined : bytes.subarray(0, bitmapBytes(rows, present))
+  if (present === rows) return undefined
+  const { bitmapModel } = meta
+  const bits =
+    bitmapModel === undefined
+      ? bytes.subarray(0, bitmapBytes(rows, present))
+      : codedBitmap(stored, bitmapModel)
+  const { kernels, u8 } = arena()
+  countedAt ??= arena().claim(vectorRows / 8)
+  u8.set(bits, countedAt)
+  if (kernels.countBits(countedAt, rows) === present) return bits
+  throw damaged('the validity bits do not count the present rows', place, vector)
 }
+
+let countedAt: number | undefined
