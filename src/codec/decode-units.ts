@@ -90,19 +90,35 @@ function applyPatches(stored: StoredVector, at: number, width: number): void {
   }
 }
 
-function lookUp({ meta, vector, present, place }: StoredVector, dictionary: Float64Array): void {
+/** Slots of at most 32 bits to scratch.u32. */
+function narrowSlots(stored: StoredVector, at: number, width: number): void {
+  const { meta, bytes, present } = stored
+  const { u32 } = scratchOf()
+  if (meta.slotModel !== undefined) codedSlots(stored, meta.slotModel, u32)
+  else unpackTo(u32, bytes, at, present, width)
+}
+
+/** What the codes at scratch.u32 stand for in `entries`, the page's dictionary or what became of it, to `out`. */
+function lookUp(stored: StoredVector, entries: Float64Array, out: number): void {
+  const { meta, vector, present, place } = stored
   const { kernels, f64 } = arena()
   const own = scratchOf()
-  if (dictionaryHeld !== dictionary) {
-    f64.set(dictionary, own.dictionary >>> 3)
-    dictionaryHeld = dictionary
+  if (dictionaryHeld !== entries) {
+    f64.set(entries, own.dictionary >>> 3)
+    dictionaryHeld = entries
   }
-  const { length } = dictionary
+  const { length } = entries
   const base = meta.bases[vector]!
   const isInside =
-    base < length &&
-    kernels.lookUp8(own.u32, present, own.dictionary, base, length, own.units) === 0
+    base < length && kernels.lookUp8(own.u32, present, own.dictionary, base, length, out) === 0
   if (!isInside) throw damaged('a code lies past its dictionary', place, vector)
+}
+
+/** A vector of a page with a dictionary, where each entry has become a value, to scratch.values. */
+export function lookUpValues(stored: StoredVector, values: Float64Array): void {
+  const { meta, vector } = stored
+  narrowSlots(stored, bodyOffset(meta, vector), meta.widths[vector]!)
+  lookUp(stored, values, scratchOf().values)
 }
 
 function expandRuns(stored: StoredVector, at: number, width: number): void {
@@ -181,10 +197,9 @@ export function unitsOf(stored: StoredVector): { isNarrow: boolean; hasDeltas: b
   const hasPatches = meta.patches.length > 0 && meta.patches[vector]! > 0
   if (width > 32) unpackWideTo(own.units, bytes, at, present, width)
   else {
-    if (meta.slotModel !== undefined) codedSlots(stored, meta.slotModel, own.u32)
-    else unpackTo(own.u32, bytes, at, present, width)
+    narrowSlots(stored, at, width)
     if (meta.dictionary !== undefined) {
-      lookUp(stored, meta.dictionary)
+      lookUp(stored, meta.dictionary, own.units)
       return wide
     }
     if (!hasPatches) return isDelta(encoding) ? narrowDeltas : narrow

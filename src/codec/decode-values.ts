@@ -1,9 +1,10 @@
 // Units to values, in the arena: origin + gcd * unit, then what the physical type asks.
 import { arena } from '#kernel'
 import { damaged } from './chunk.ts'
-import { scratchOf, unitsOf } from './decode-units.ts'
+import { lookUpValues, scratchOf, unitsOf } from './decode-units.ts'
 import type { StoredVector } from './decode-units.ts'
 import { powersOfTen } from './decimal.ts'
+import type { PageMeta } from './layout.ts'
 import { exceptionBytes } from './shape.ts'
 
 /** The origin of a vector as a double: exact where integers are below 2^53. */
@@ -19,6 +20,22 @@ export function sumDeltas({ meta, vector, present }: StoredVector): void {
   kernels.f64Prefix(own.units, present, 0, meta.bases[vector]!)
 }
 
+/** The decimals that the entries of a page's dictionary stand for. */
+const dictionaryDecimals = new WeakMap<PageMeta, Float64Array>()
+
+function decimalsOf(stored: StoredVector, dictionary: Float64Array): Float64Array {
+  const { meta } = stored
+  let decimals = dictionaryDecimals.get(meta)
+  if (decimals === undefined) {
+    const origin = originNumber(stored)
+    const gcd = Number(meta.gcd)
+    const power = powersOfTen[meta.scale]!
+    decimals = dictionary.map((unit) => (origin + gcd * unit) / power)
+    dictionaryDecimals.set(meta, decimals)
+  }
+  return decimals
+}
+
 /**
  * Decimals of a vector to scratch.values: one division a value, as the encoder checked. Integers
  * are below 2^53, so all sums are exact.
@@ -27,6 +44,10 @@ export function valuesF64(stored: StoredVector): void {
   const { meta, present } = stored
   const { kernels } = arena()
   const own = scratchOf()
+  if (meta.dictionary !== undefined) {
+    lookUpValues(stored, decimalsOf(stored, meta.dictionary))
+    return
+  }
   const { isNarrow, hasDeltas } = unitsOf(stored)
   const origin = originNumber(stored)
   const gcd = Number(meta.gcd)

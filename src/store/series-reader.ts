@@ -67,6 +67,19 @@ type Asked = RangeQuery & Between
 type Aggregated = Between & { every?: Timeframe; columns: unknown }
 type Explained = Between & { every?: Timeframe; columns?: unknown }
 
+/** The columns that were asked for last. */
+interface Chosen {
+  readonly all: readonly ColumnSpec[]
+  readonly names: readonly string[]
+  readonly specs: readonly ColumnSpec[]
+}
+
+function isSameList(known: readonly string[], names: readonly string[] | undefined): boolean {
+  if (!Array.isArray(names) || names.length !== known.length) return false
+  for (let at = 0; at < known.length; at += 1) if (known[at] !== names[at]) return false
+  return true
+}
+
 interface Prepared {
   readonly view: View
   readonly sources: SeriesSources | undefined
@@ -78,6 +91,7 @@ export class SeriesReader {
   readonly key: SeriesKey
   readonly #owner: ViewOwner
   #cache: SpecsCache | undefined
+  #chosen: Chosen | undefined
 
   constructor(owner: ViewOwner, kind: Kind, key: SeriesKey) {
     this.#owner = owner
@@ -114,7 +128,16 @@ export class SeriesReader {
   #prepare(query: Asked, wanted: RowsWanted): Prepared {
     const { from, to } = wanted
     const { view, sources, specs } = this.#sources(query.where, from, to, untold)
-    return { view, sources, specs: chooseSpecs(specs, query.columns, this.kind.name) }
+    return { view, sources, specs: this.#choose(specs, query.columns) }
+  }
+
+  /** The same list each time where the same columns are asked for: what runs know of a list they keep. */
+  #choose(all: readonly ColumnSpec[], names: readonly string[] | undefined): readonly ColumnSpec[] {
+    const last = this.#chosen
+    if (last?.all === all && isSameList(last.names, names)) return last.specs
+    const specs = chooseSpecs(all, names, this.kind.name)
+    if (names !== undefined) this.#chosen = { all, names: [...names], specs }
+    return specs
   }
 
   range(query: Asked = {}): RowBatch {
