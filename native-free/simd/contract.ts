@@ -170,6 +170,28 @@ export interface SimdKernels {
   lowSlots(values: number, count: number, base: number, slots: number): void
   /** slots[0] = 0, slots[i] = the low 32 bits of values[i] - values[i - 1] - base -> u32. */
   lowDeltaSlots(values: number, count: number, base: number, slots: number): void
+  /** Distinct units (u32, least <= unit <= least + range): unit - least of each, rising -> f64 at found, its number ->
+   *  u16 number unit - least at codes. `flags`: range + 17 bytes of scratch. Returns how many; most + 1 as soon as
+   *  there are more. */
+  narrowDistinct(
+    units: number,
+    count: number,
+    least: number,
+    range: number,
+    most: number,
+    flags: number,
+    codes: number,
+    found: number,
+  ): number
+  /** codes[unit - least] - base -> u32 at out; units are u32, codes u16. */
+  narrowCodes(
+    units: number,
+    count: number,
+    least: number,
+    codes: number,
+    base: number,
+    out: number,
+  ): void
   /** Distinct units (f64, >= 0) in the order in which they come -> found; the slot of each unit in the table -> u16 at
    *  slots. The table has mask + 1 slots of 8 bytes, a power of two, 4 to 2^16, more than `most`. Returns how many;
    *  most + 1 as soon as there are more. */

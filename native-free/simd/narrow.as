@@ -229,3 +229,34 @@ export function lowDeltaSlots(values: usize, count: i32, base: u32, slots: usize
   }
   store<u32>(start, 0)
 }
+
+/** Distinct units (u32, least <= unit <= least + range): unit - least of each, rising, to found (f64), its number to
+ *  codes[unit - least] (u16). `flags` has range + 1 bytes. Returns how many; most + 1 as soon as there are more. */
+export function narrowDistinct(units: usize, count: i32, least: u32, range: u32, most: i32, flags: usize, codes: usize, found: usize): i32 {
+  const bytes = <usize>range + 1
+  memory.fill(flags, 0, bytes + 16)
+  const origin = flags - <usize>least
+  for (const end = units + (<usize>count << 2); units < end; units += 4) store<u8>(origin + <usize>load<u32>(units), 1)
+  let known = 0
+  const ones = i8x16.splat(1)
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const v = v128.load(flags + at)
+    if (!v128.any_true(v)) continue
+    for (let mask = i8x16.bitmask(i8x16.eq(v, ones)); mask !== 0; mask &= mask - 1) {
+      if (known === most) return most + 1
+      const unit = at + <usize>ctz(mask)
+      store<u16>(codes + (unit << 1), <u16>known)
+      store<f64>(found + (<usize>known << 3), <f64>unit)
+      known += 1
+    }
+  }
+  return known
+}
+
+/** out[i] = codes[units[i] - least] - base, u32; codes are u16. */
+export function narrowCodes(units: usize, count: i32, least: u32, codes: usize, base: u32, out: usize): void {
+  const origin = codes - (<usize>least << 1)
+  for (const end = units + (<usize>count << 2); units < end; units += 4, out += 4) {
+    store<u32>(out, <u32>load<u16>(origin + (<usize>load<u32>(units) << 1)) - base)
+  }
+}

@@ -3,6 +3,7 @@ const two32 = 4294967296
 const two52 = 4503599627370496
 
 export function narrowTwins(memory: ArrayBuffer) {
+  const u16 = new Uint16Array(memory)
   const u32 = new Uint32Array(memory)
   const f64 = new Float64Array(memory)
   const i64 = new BigInt64Array(memory)
@@ -55,6 +56,35 @@ export function narrowTwins(memory: ArrayBuffer) {
       u32[slots >>> 2] = 0
       for (let i = 1; i < count; i += 1) {
         u32[(slots >>> 2) + i] = u32[at + i]! - u32[at + i - 1]! - base
+      }
+    },
+    narrowDistinct(
+      units: number,
+      count: number,
+      least: number,
+      _range: number,
+      most: number,
+      _flags: number,
+      codes: number,
+      found: number,
+    ): number {
+      const distinct = new Set(u32.subarray(units >>> 2, (units >>> 2) + count))
+      if (distinct.size > most) return most + 1
+      const rising = [...distinct].map((unit) => unit - least).sort((a, b) => a - b)
+      f64.set(rising, found >>> 3)
+      for (const [code, unit] of rising.entries()) u16[(codes >>> 1) + unit] = code
+      return rising.length
+    },
+    narrowCodes(
+      units: number,
+      count: number,
+      least: number,
+      codes: number,
+      base: number,
+      out: number,
+    ): void {
+      for (let i = 0; i < count; i += 1) {
+        u32[(out >>> 2) + i] = u16[(codes >>> 1) + u32[(units >>> 2) + i]! - least]! - base
       }
     },
     lowSlots(values: number, count: number, base: number, slots: number): void {

@@ -3,7 +3,7 @@
 // decoding).
 import { assert } from '#base'
 import { packedBytes } from './bitpack.ts'
-import { countDistinct, searchCode, takeDictionary } from './dictionary.ts'
+import { countDirect, countDistinct, searchCode, takeDictionary } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
 import { needUnits } from './forms.ts'
 import { bitsOf, dictionaryMax, encodings, presentOf, rleSaves, vectorRows } from './layout.ts'
@@ -180,11 +180,15 @@ function dictionaryOf(
   // Codes of so many bits are as long as `atMost`; one bit less has to do.
   const bits = Math.ceil((atMost * 8) / count)
   const codesMax = bits > 12 ? dictionaryMax : 2 ** (bits - 1)
-  if (count > vectorRows) {
+  let range = 0
+  for (const each of stats) if (each.most > range) range = each.most
+  if (count <= vectorRows) most = Math.min(most, codesMax)
+  let distinct = countDirect(count, range, most)
+  if (distinct === undefined && count > vectorRows) {
     const mostInFirst = Math.min(vectorRows, codesMax)
     if (countDistinct(vectorRows, mostInFirst) > mostInFirst) return undefined
-  } else most = Math.min(most, codesMax)
-  const distinct = countDistinct(count, most)
+  }
+  distinct ??= countDistinct(count, most)
   if (distinct > most) return undefined
   const dictionary = takeDictionary()
   let bytes = 0

@@ -1,15 +1,45 @@
 // The distinct units of a page, for DICT: rising, so that a range of values is a range of codes.
 import { arena } from '#kernel'
-import { encodePlaces } from './encode-places.ts'
-import { needUnits } from './forms.ts'
+import { directRangeMax, encodePlaces } from './encode-places.ts'
+import { narrowLeast, needUnits } from './forms.ts'
 
 /** Slots in use of the table, a power of two, less one. */
 let mask = 0
 let foundCount = 0
 
+/** u32: what stands for unit 0, where the units counted last were looked up without a table. */
+let directLeast: number | undefined
+
+/** A page's range is cleared and read through once: so many bytes a value are worth it. */
+const directBytesMax = 16
+
+/**
+ * countDistinct for the whole page, none of its units above `range`, where those are narrow and
+ * near each other: without a table, and they come in order. Undefined where they are not.
+ */
+export function countDirect(count: number, range: number, most: number): number | undefined {
+  const least = narrowLeast()
+  if (least === undefined || range > Math.min(directRangeMax, count * directBytesMax))
+    return undefined
+  const { narrowAt, flagsAt, directCodesAt, foundAt } = encodePlaces()
+  directLeast = least
+  foundCount = arena().kernels.narrowDistinct(
+    narrowAt,
+    count,
+    least,
+    range,
+    most,
+    flagsAt,
+    directCodesAt,
+    foundAt,
+  )
+  return foundCount
+}
+
 /** How many distinct units there are among units[0, count); `most` + 1 where more than `most`. */
 export function countDistinct(count: number, most: number): number {
   needUnits()
+  directLeast = undefined
   const { unitsAt, tableAt, unitSlotsAt, foundAt } = encodePlaces()
   let slots = 64
   while (slots < most * 3) slots *= 2
@@ -27,6 +57,7 @@ export function takeDictionary(): Float64Array {
   const { kernels, f64 } = arena()
   const { foundAt, tableAt, codesAt } = encodePlaces()
   const first = foundAt >>> 3
+  if (directLeast !== undefined) return f64.slice(first, first + foundCount)
   if (foundCount <= sortFewMax) kernels.sortFew(foundAt, foundCount)
   else f64.subarray(first, first + foundCount).sort()
   kernels.placeCodes(foundAt, foundCount, tableAt, mask, codesAt)
@@ -35,8 +66,14 @@ export function takeDictionary(): Float64Array {
 
 /** The codes of units[from, end), less `base`, to slotsAt; of the units counted last. */
 export function takeCodes(from: number, end: number, base: number): void {
-  const { unitSlotsAt, codesAt, slotsAt } = encodePlaces()
-  arena().kernels.codesOf(unitSlotsAt + from * 2, end - from, codesAt, base, slotsAt)
+  const { kernels } = arena()
+  const { unitSlotsAt, codesAt, slotsAt, narrowAt, directCodesAt } = encodePlaces()
+  if (directLeast !== undefined) {
+    const at = narrowAt + from * 4
+    kernels.narrowCodes(at, end - from, directLeast, directCodesAt, base, slotsAt)
+    return
+  }
+  kernels.codesOf(unitSlotsAt + from * 2, end - from, codesAt, base, slotsAt)
 }
 
 /** The code of `unit` in a rising dictionary; -1 where it is not in there. */

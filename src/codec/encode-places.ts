@@ -5,6 +5,8 @@ import { blockRowsMax, dictionaryMax, vectorRows } from './layout.ts'
 
 /** Slots of the table of distinct units: a power of two, three times the longest dictionary. */
 const tableSlotsMax = 16_384
+/** Narrow units up to here are looked up where they are, without a table of slots. */
+export const directRangeMax = 1 << 19
 /** Room for a page of numbers with bitmaps, patches and exceptions. */
 const payloadBytesMax = 1 << 20
 
@@ -38,6 +40,9 @@ export interface EncodePlaces {
   readonly aboveAt: number
   readonly aroundAt: number
   readonly tablesAt: number
+  /** Narrow units that are there (u8), and the code of each (u16). */
+  readonly flagsAt: number
+  readonly directCodesAt: number
   /** u16 and i32, a vector's patches. */
   readonly patchPlacesAt: number
   readonly patchHighsAt: number
@@ -78,6 +83,8 @@ function make(): EncodePlaces {
     aboveAt: claim(256),
     aroundAt: claim(256),
     tablesAt: claim(512),
+    flagsAt: claim(directRangeMax + 1),
+    directCodesAt: claim((directRangeMax + 1) * 2),
     patchPlacesAt: claim(vectorRows * 2),
     patchHighsAt: claim(vectorRows * 4),
     tableAt: claim(tableSlotsMax * 8),

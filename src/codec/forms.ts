@@ -38,6 +38,11 @@ export function holdValues(count: number, base: bigint, distance: number): void 
   leastLow = Number(BigInt.asUintN(32, base))
 }
 
+/** What stands for unit 0 among u32 units; undefined where the page is held in another form. */
+export function narrowLeast(): number | undefined {
+  return form === 'u32' ? least : undefined
+}
+
 /** Makes the page's units f64 at unitsAt, where they are not. */
 export function needUnits(): void {
   if (hasUnits) return

@@ -7,8 +7,15 @@ import { encodePage, encodings, newHabit } from '#codec'
 import type { Habit } from '#codec'
 import { arena, loadKernels } from '#kernel'
 import { packedBytes } from '../../src/codec/bitpack.ts'
-import { countDistinct, searchCode, takeCodes, takeDictionary } from '../../src/codec/dictionary.ts'
+import {
+  countDirect,
+  countDistinct,
+  searchCode,
+  takeCodes,
+  takeDictionary,
+} from '../../src/codec/dictionary.ts'
 import { encodePlaces } from '../../src/codec/encode-places.ts'
+import { holdNarrow, holdUnits } from '../../src/codec/forms.ts'
 import { bitsOf } from '../../src/codec/layout.ts'
 import { patchBytes, patchingOf } from '../../src/codec/measure.ts'
 import type { Patching } from '../../src/codec/measure.ts'
@@ -86,6 +93,7 @@ describe('a dictionary', () => {
     fc.assert(
       fc.property(some, fc.array(fc.nat(), { minLength: 1, maxLength: 500 }), (pool, picks) => {
         const { units, slotsAt } = encodePlaces()
+        holdUnits()
         picks.forEach((pick, at) => {
           units[at] = pool[pick % pool.length]!
         })
@@ -101,6 +109,36 @@ describe('a dictionary', () => {
           expect(codes[at - from]).toBe(searchCode(dictionary, units[at]!))
           expect(dictionary[codes[at - from]!]).toBe(units[at])
         }
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('a dictionary looked up directly', () => {
+  it('is the one of the table', () => {
+    const some = fc.array(fc.integer({ min: 0, max: 4000 }), { minLength: 1, maxLength: 200 })
+    fc.assert(
+      fc.property(some, fc.nat(2 ** 31), fc.nat(40), (list, least, short) => {
+        const { narrow, slotsAt } = encodePlaces()
+        // The page's least unit is 0.
+        const values = [0, ...list]
+        const range = Math.max(...values)
+        narrow.set(values.map((unit) => unit + least))
+        holdNarrow(values.length, least)
+        const codesOf = (): number[] => {
+          const from = values.length >> 1
+          takeCodes(from, values.length, 0)
+          const at = slotsAt >>> 2
+          return Array.from(arena().u32.subarray(at, at + values.length - from))
+        }
+        const direct = countDirect(values.length, range, values.length)
+        if (range > values.length * 16) expect(direct).toBeUndefined()
+        if (direct === undefined) return
+        const found = [direct, [...takeDictionary()], codesOf()]
+        expect(countDirect(values.length, range, direct - 1)).toBe(direct)
+        expect(countDistinct(values.length, values.length + short)).toBe(direct)
+        expect([direct, [...takeDictionary()], codesOf()]).toEqual(found)
       }),
       { numRuns: 200 },
     )

@@ -239,6 +239,27 @@ describe('one pass over a vector', () => {
     )
   })
 
+  test('distinct u32 units and their codes', () => {
+    const some = fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 300 })
+    fc.assert(
+      fc.property(some, fc.nat(2 ** 30), fc.nat(300), fc.nat(3), (list, least, most, base) => {
+        const n = list.length
+        const range = Math.max(...list)
+        put(
+          a,
+          Uint32Array.from(list, (x) => x + least),
+        )
+        const count = (k: SimdKernels) => k.narrowDistinct(a, n, least, range, most, d, b, c)
+        const answers = [simd, twin].map(count)
+        expect(answers[0]).toBe(answers[1])
+        if (answers[0]! > most) return
+        same(c, answers[0]! * 8, count)
+        same(d, n * 4, (k) => k.narrowCodes(a, n, least, b, base, d))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   test('int64 measured where they are, and their low words', () => {
     const origin = fc.oneof(
       fc.bigInt({ min: -(2n ** 62n) + 1n, max: 2n ** 62n - 1n }),
