@@ -15,7 +15,7 @@ const most: Readonly<Record<string, number>> = {
 export async function realSizes(size: Size, options: RunOptions): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const table of options.data === undefined ? [] : realTables(options.data)) {
-    const bytes = await inFolder(options, (folder) => storedTable(`${folder}/store`, table))
+    const { bytes } = await inFolder(options, (folder) => storedTable(`${folder}/store`, table))
     const atMost = most[table.name]
     const spec: FigureSpec = {
       unit: 'bytes a row',

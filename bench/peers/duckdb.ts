@@ -2,12 +2,14 @@
 // with zstd. Rows are put in by the appender, a chunk of 1,000 at a time, and stand in order of time:
 // both formats skip row groups by their least and greatest times.
 import { join } from 'node:path'
+import { partsOf } from '../support/tables.ts'
+import type { Table } from '../support/tables.ts'
 import type { TradeColumns } from '../support/workload.ts'
 import { barsOfRows, timedAsync } from './engine.ts'
-import type { Engine, Feed, LastRow, Peer, Reader } from './engine.ts'
+import type { Engine, Feed, Keep, LastRow, Peer, Reader } from './engine.ts'
 
 type Cell = number | bigint
-type Cells = ArrayLike<Cell>
+type Cells = ArrayLike<Cell | null>
 
 interface Chunk {
   rowCount: number
@@ -69,11 +71,11 @@ export function parquetIn(folder: string): string {
 }
 
 /** Runs `work` on one connection of one thread. */
-async function connected(
+async function connected<Result>(
   { DuckDBInstance }: Duck,
   path: string,
-  work: (connection: Connection) => Promise<number>,
-): Promise<number> {
+  work: (connection: Connection) => Promise<Result>,
+): Promise<Result> {
   const instance = await DuckDBInstance.create(path, { threads: '1' })
   const connection = await instance.connect()
   try {
@@ -102,9 +104,69 @@ async function append(
   appender.closeSync()
 }
 
+const chunkRows = 1000
+
+/** Absent values are nulls. */
+function nullsIn(values: Float64Array): Cells {
+  return Array.from(values, (value) => (Number.isNaN(value) ? null : value))
+}
+
+async function appendTable(
+  { DuckDBDataChunk, BIGINT, DOUBLE }: Duck,
+  connection: Connection,
+  table: Table,
+): Promise<void> {
+  const names = Object.keys(table.columns)
+  const columns = names.map((name) => `, "${name}" DOUBLE`).join('')
+  await connection.run(`CREATE TABLE kept (time BIGINT${columns})`)
+  const appender = await connection.createAppender('kept')
+  for (const part of partsOf(table, chunkRows)) {
+    const chunk = DuckDBDataChunk.create([BIGINT, ...names.map(() => DOUBLE)], part.rowCount)
+    chunk.setColumnValues(0, part.time)
+    names.forEach((name, at) => chunk.setColumnValues(at + 1, nullsIn(part.columns[name]!)))
+    appender.appendDataChunk(chunk)
+  }
+  appender.closeSync()
+}
+
+async function countsIn(connection: Connection, from: string, table: Table): Promise<number[]> {
+  const present = Object.keys(table.columns).map((name) => `, count("${name}")`)
+  const answer = await connection.run(`SELECT count(*)${present.join('')} FROM ${from}`)
+  return (await answer.getRows())[0]!.map(Number)
+}
+
+function tableKeep(duck: Duck): Keep {
+  return {
+    name: 'duckdb',
+    isRowWise: false,
+    keep: (folder, table) =>
+      connected(duck, tableIn(folder), async (connection) => {
+        await appendTable(duck, connection, table)
+        await connection.run('CHECKPOINT')
+        return countsIn(connection, 'kept', table)
+      }),
+  }
+}
+
+function parquetKeep(duck: Duck, name: string, version: 'V1' | 'V2'): Keep {
+  return {
+    name,
+    isRowWise: false,
+    keep: (folder, table) =>
+      connected(duck, ':memory:', async (connection) => {
+        await appendTable(duck, connection, table)
+        const file = `'${parquetIn(folder)}'`
+        const options = `FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION ${version}`
+        await connection.run(`COPY kept TO ${file} (${options})`)
+        return countsIn(connection, `read_parquet(${file})`, table)
+      }),
+  }
+}
+
 function tableFeed(duck: Duck, isCommitEach: boolean): Feed {
   return {
     name: isCommitEach ? 'duckdb, a commit per 1,000' : 'duckdb, one transaction',
+    mode: isCommitEach ? 'batch by batch' : 'at the end',
     fill: (folder, batches) =>
       connected(duck, tableIn(folder), async (connection) => {
         await connection.run(createSql)
@@ -182,6 +244,7 @@ export const duckdb: Peer = {
         store: 'duckdb',
         isRowWise: false,
         feeds: [tableFeed(duck, false), tableFeed(duck, true)],
+        keeps: [tableKeep(duck)],
         open: async (folder) => openReader(await create(tableIn(folder)), '', lastOf('rowid')),
       },
       {
@@ -189,6 +252,10 @@ export const duckdb: Peer = {
         store: 'parquet',
         isRowWise: false,
         feeds: [parquetFeed(duck)],
+        keeps: [
+          parquetKeep(duck, 'parquet, duckdb', 'V1'),
+          parquetKeep(duck, 'parquet v2, duckdb', 'V2'),
+        ],
         async open(folder) {
           const source = `read_parquet('${parquetIn(folder)}', file_row_number = true)`
           const setup = `SET parquet_metadata_cache = true; CREATE VIEW trades AS FROM ${source}`

@@ -2,6 +2,7 @@
 // gives it: numbers and typed arrays, so that nobody is faster for leaving work to the caller.
 import { digestOf, expectEqual } from '../support/harness.ts'
 import { minuteNs } from '../support/workload.ts'
+import type { Table } from '../support/tables.ts'
 import type { TradeColumns, Trades } from '../support/workload.ts'
 
 export interface LastRow {
@@ -38,10 +39,26 @@ export interface Reader {
 export interface Feed {
   readonly name: string
   /**
+   * When rows are durable: at the end of the load, or batch by batch. varve's feed is held against
+   * the best peer of its mode; a feed without a mode is printed and held against nobody.
+   */
+  readonly mode?: 'at the end' | 'batch by batch'
+  /**
    * Makes a store in an empty folder and puts the batches into it.
    * @returns milliseconds from the first batch until the last one is durable
    */
   readonly fill: (folder: string, batches: readonly TradeColumns[]) => Promise<number>
+}
+
+/** One way to keep a table of any kind, for its size. */
+export interface Keep {
+  readonly name: string
+  readonly isRowWise: boolean
+  /**
+   * Makes a store of the table in an empty folder and closes it.
+   * @returns what it holds then: rows, and present values of each column
+   */
+  readonly keep: (folder: string, table: Table) => Promise<readonly number[]>
 }
 
 export interface Engine {
@@ -52,6 +69,9 @@ export interface Engine {
   readonly isRowWise: boolean
   /** The first one also makes the store that is read, unless another engine made it before. */
   readonly feeds: readonly Feed[]
+  readonly keeps: readonly Keep[]
+  /** The questions it is asked, by name; all of them where there is no list. */
+  readonly only?: readonly string[]
   readonly open: (folder: string) => Promise<Reader>
 }
 

@@ -171,6 +171,7 @@ export const hyparquet: Peer = {
         store: 'parquet',
         isRowWise: false,
         feeds: [feedOf(await load<WriterExports>('hyparquet-writer'))],
+        keeps: [],
         open: (folder) => openReader(exports, compressors, folder),
       },
     ]

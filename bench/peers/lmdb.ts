@@ -5,9 +5,10 @@
 //           of the block's first row                       1,000 rows, in the machine's order of bytes
 import { join } from 'node:path'
 import { turn } from '../support/harness.ts'
+import { partsOf } from '../support/tables.ts'
 import type { TradeColumns } from '../support/workload.ts'
 import { barMaker, firstAtOrAfter, joined, sumOf, timedAsync } from './engine.ts'
-import type { BarMaker, Engine, Feed, LastRow, Peer, Reader } from './engine.ts'
+import type { BarMaker, Engine, Feed, Keep, LastRow, Peer, Reader } from './engine.ts'
 
 interface Entry {
   readonly key: Buffer
@@ -73,9 +74,10 @@ function putBlock(database: Database, { time, price, size }: TradeColumns, first
  * Transactions are handed over without waiting, as rows to varve: those that wait share a commit in
  * the background. `flushed` is when the last of them is synced.
  */
-function feedOf(name: string, openAt: Open, put: Put): Feed {
+function feedOf(name: string, mode: Feed['mode'], openAt: Open, put: Put): Feed {
   return {
     name,
+    ...(mode === undefined ? {} : { mode }),
     async fill(folder, batches) {
       const database = openAt(folder)
       const elapsedMs = await timedAsync(async () => {
@@ -92,6 +94,46 @@ function feedOf(name: string, openAt: Open, put: Put): Feed {
       })
       await database.close()
       return elapsedMs
+    },
+  }
+}
+
+/**
+ * A value holds the columns of `blockRows` rows, NaN for what is absent; of a single row the time is
+ * in the key alone.
+ */
+function keepOf(name: string, openAt: Open, blockRows: number): Keep {
+  const isSingle = blockRows === 1
+  return {
+    name,
+    isRowWise: isSingle,
+    async keep(folder, table) {
+      const database = openAt(folder)
+      const names = Object.keys(table.columns)
+      let seq = 0
+      for (const part of partsOf(table, 1000)) {
+        await database.transaction(() => {
+          for (const { rowCount, time, columns } of partsOf(part, blockRows)) {
+            const values = names.map((column) => bytesOf(columns[column]!))
+            const value = Buffer.concat(isSingle ? values : [bytesOf(time), ...values])
+            void database.put(keyOf(time[0]!, seq), value)
+            seq += rowCount
+          }
+        })
+      }
+      await database.flushed
+      const counts = [0, ...names.map(() => 0)]
+      for (const { value } of database.getRange({})) {
+        const words = value.length / 8
+        const rows = isSingle ? 1 : words / (names.length + 1)
+        counts[0]! += rows
+        for (let at = isSingle ? 0 : rows; at < words; at += 1) {
+          const column = isSingle ? at + 1 : Math.floor(at / rows)
+          if (!Number.isNaN(value.readDoubleLE(8 * at))) counts[column]! += 1
+        }
+      }
+      await database.close()
+      return counts
     },
   }
 }
@@ -217,14 +259,17 @@ export const lmdb: Peer = {
         name: 'lmdb, rows',
         store: 'lmdb-rows',
         isRowWise: true,
-        feeds: [feedOf('lmdb, rows', openAt, putRows)],
+        feeds: [feedOf('lmdb, rows', 'at the end', openAt, putRows)],
+        keeps: [keepOf('lmdb, rows', openAt, 1)],
         open: async (folder) => rowsReader(openAt(folder)),
       },
       {
         name: 'lmdb, blocks',
         store: 'lmdb-blocks',
         isRowWise: false,
-        feeds: [feedOf('lmdb, blocks', openAt, putBlock)],
+        // Blocks made by hand are what an engine would be: printed, and no rival.
+        feeds: [feedOf('lmdb, blocks', undefined, openAt, putBlock)],
+        keeps: [keepOf('lmdb, blocks', openAt, 1000)],
         open: async (folder) => blocksReader(openAt(folder)),
       },
     ]

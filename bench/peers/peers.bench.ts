@@ -4,28 +4,31 @@
 // installed is named and passed over.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { filesBelow, inFolder } from '../support/bed.ts'
+import { inFolder } from '../support/bed.ts'
 import { digestOf, expectEqual, hexOf, measure, runsOf } from '../support/harness.ts'
 import type {
   BenchResult,
   Figure,
   FigureSpec,
+  Floor,
   Reading,
   RunOptions,
   Size,
 } from '../support/harness.ts'
 import { batchesOf, chance, makeTrades, minuteNs, sliceTrades } from '../support/workload.ts'
 import type { Trades } from '../support/workload.ts'
-import { realTrades } from '../support/tables.ts'
+import { makeTables, realTables, realTrades } from '../support/tables.ts'
+import { besideVarve } from './beside.ts'
 import { digestOfBars, digestOfRows, expectLast, expectedOf, firstAtOrAfter } from './engine.ts'
 import type { Engine, Expected, Feed, Minute, Reader } from './engine.ts'
 import { installedIn, peersFolder } from './installed.ts'
-import { varve } from './varve.ts'
+import { measureSizes } from './sizes.ts'
+import { varve, varveScan } from './varve.ts'
 
 /** rowWise: of those engines that take rows one at a time. fillMs: how long a question is repeated. */
 const sizes = {
-  smoke: { rows: 20_000, rowWise: 8_000, ingest: 5_000, fillMs: 5 },
-  full: { rows: 10_000_000, rowWise: 1_000_000, ingest: 1_000_000, fillMs: 250 },
+  smoke: { rows: 20_000, rowWise: 8_000, ingest: 5_000, tables: 2_000, fillMs: 5 },
+  full: { rows: 10_000_000, rowWise: 1_000_000, ingest: 1_000_000, tables: 500_000, fillMs: 250 },
 } as const
 const realRowsMax = 2_000_000
 const batchRows = 1000
@@ -42,12 +45,13 @@ interface Ground {
   readonly reader: Reader
   readonly expected: Expected
   readonly minutes: readonly Minute[]
-  readonly bytesPerRow: number
 }
 
 interface Question {
   readonly name: string
   readonly spec: FigureSpec
+  /** varve's, each beside a peer of the same run; those of peers that are there count. */
+  readonly floors: readonly (Floor & { readonly of: string })[]
   /** The figure's value, of an answer that was right. */
   readonly ask: (ground: Ground, fillMs: number) => Promise<number>
 }
@@ -102,16 +106,22 @@ async function askLast({ engine, reader, expected }: Ground, fillMs: number): Pr
   }
 }
 
+const tenTimes = [{ atLeast: 10, of: 'duckdb' }]
+
 const questions: readonly Question[] = [
-  { name: 'one-minute range, mean', spec: micros, ask: askMinutes },
-  { name: 'sum of a column', spec: perSecond, ask: askSum },
-  { name: 'one-minute bars', spec: perSecond, ask: askBars },
-  { name: 'last value', spec: micros, ask: askLast },
   {
-    name: 'stored',
-    spec: { unit: 'bytes a row', better: 'less' },
-    ask: async ({ bytesPerRow }) => bytesPerRow,
+    name: 'one-minute range, mean',
+    spec: micros,
+    floors: [
+      { atMost: 1 / 50, of: 'duckdb' },
+      { atMost: 1 / 3, of: 'sqlite' },
+      { atMost: 1 / 3, of: 'lmdb, rows' },
+    ],
+    ask: askMinutes,
   },
+  { name: 'sum of a column', spec: perSecond, floors: tenTimes, ask: askSum },
+  { name: 'one-minute bars', spec: perSecond, floors: tenTimes, ask: askBars },
+  { name: 'last value', spec: micros, floors: [{ atMost: 1 / 5, of: 'lmdb, rows' }], ask: askLast },
 ]
 
 /** Random minutes that hold rows; all engines have all rows of them. */
@@ -135,19 +145,15 @@ function minutesOf({ time, price, size, rowCount }: Trades, seed: number): Minut
   return minutes
 }
 
-/**
- * Bytes of a store that is open and has nothing left to move out of its log. What holds no rows
- * (locks, the reserve of a full disk) is no part of them.
- */
-function storedBytes(folder: string): number {
-  return filesBelow(folder)
-    .filter(({ path }) => !/(?:\/reserve|\/LOCK|-lock|-shm)$/.test(path))
-    .reduce((sum, { bytes }) => sum + bytes, 0)
+function isAsked({ only }: Engine, { name }: Question): boolean {
+  return only === undefined || only.includes(name)
 }
 
 /** Asks everything before: the first answers pay for compiling, mapping and caches. */
 async function warmed(ground: Ground, fillMs: number): Promise<Ground> {
-  for (const { ask } of questions) await ask(ground, fillMs / 5)
+  for (const question of questions) {
+    if (isAsked(ground.engine, question)) await question.ask(ground, fillMs / 5)
+  }
   return ground
 }
 
@@ -162,17 +168,33 @@ async function expectFed(engine: Engine, folder: string, expected: Expected): Pr
   }
 }
 
-/** Values by name as readings, each beside varve's of the same run. */
-function besideVarve(
-  values: readonly (readonly [string, number])[],
+const bestPeer = 'best peer'
+
+/** What every feed reached, the best peer of the same mode beside varve's. */
+function besideBest(
+  feeds: readonly Feed[],
+  rates: readonly number[],
 ): Readonly<Record<string, Reading>> {
-  const base = values[0]![1]
-  return Object.fromEntries(
-    values.map(([name, value], index) => [
-      name,
-      index === 0 ? { value } : { value, probes: [{ name: 'varve', value: base }] },
-    ]),
-  )
+  const values = feeds.map(({ name }, at) => [name, rates[at]!] as const)
+  const readings = { ...besideVarve(values, []) }
+  for (const { name, mode } of feeds.filter(isOurs)) {
+    const rivals = rates.filter((_, at) => feeds[at]!.mode === mode && !isOurs(feeds[at]!))
+    const { value, probes = [] } = readings[name]!
+    if (rivals.length === 0) continue
+    const best = { name: bestPeer, value: Math.max(...rivals) }
+    readings[name] = { value, probes: [best, ...probes] }
+  }
+  return readings
+}
+
+function isOurs({ name }: Feed): boolean {
+  return name.startsWith('varve')
+}
+
+function specOfFeed(feed: Feed, feeds: readonly Feed[]): FigureSpec {
+  const hasRival = feeds.some((other) => other.mode === feed.mode && !isOurs(other))
+  if (!isOurs(feed) || !hasRival) return perSecond
+  return { ...perSecond, floor: { atLeast: 3, of: bestPeer } }
 }
 
 async function measureFeeds(
@@ -186,22 +208,23 @@ async function measureFeeds(
   const part = sliceTrades(trades, 0, rows)
   const expected = expectedOf(part)
   const batches = batchesOf(part, batchRows)
-  const feeds = engines.flatMap((engine) => engine.feeds.map((feed) => ({ engine, feed })))
-  const nameOf = (feed: Feed): string => `ingest: ${feed.name}`
-  const specs = Object.fromEntries(feeds.map(({ feed }) => [nameOf(feed), perSecond]))
-  return measure(size, runs, specs, async () => {
-    const values: [string, number][] = []
+  const fed = engines.flatMap((engine) => engine.feeds.map((feed) => ({ engine, feed })))
+  const feeds = fed.map(({ feed }) => feed)
+  const specs = Object.fromEntries(feeds.map((feed) => [feed.name, specOfFeed(feed, feeds)]))
+  const figures = await measure(size, runs, specs, async () => {
+    const rates: number[] = []
     let elapsedMs = 0
-    for (const { engine, feed } of feeds) {
+    for (const { engine, feed } of fed) {
       const own = mkdtempSync(join(folder, 'feed-'))
       const ms = await feed.fill(own, batches)
       await expectFed(engine, own, expected)
       rmSync(own, { recursive: true })
-      values.push([nameOf(feed), (rows / ms) * 1000])
+      rates.push((rows / ms) * 1000)
       elapsedMs += ms
     }
-    return { elapsedMs, readings: besideVarve(values) }
+    return { elapsedMs, readings: besideBest(feeds, rates) }
   })
+  return figures.map((figure) => ({ ...figure, name: `ingest: ${figure.name}` }))
 }
 
 /** Makes the stores that are read, each by its engine's first feed, and opens them. */
@@ -225,37 +248,34 @@ async function groundsOf(
       await engine.feeds[0]!.fill(own, batchesOf(part, batchRows))
     }
     const reader = await engine.open(own)
-    const bytesPerRow = storedBytes(own) / part.rowCount
-    grounds.push(await warmed({ engine, reader, expected, minutes, bytesPerRow }, fillMs))
+    grounds.push(await warmed({ engine, reader, expected, minutes }, fillMs))
   }
   return grounds
 }
 
-async function measureReads(
+/** One question, asked of every engine in turn. */
+async function measureQuestion(
   size: Size,
   runs: number,
-  grounds: readonly Ground[],
+  question: Question,
+  all: readonly Ground[],
 ): Promise<Figure[]> {
   const { fillMs } = sizes[size]
-  const nameOf = (question: Question, { engine }: Ground): string =>
-    `${question.name}: ${engine.name}`
-  const specs = Object.fromEntries(
-    questions.flatMap((question) =>
-      grounds.map((ground) => [nameOf(question, ground), question.spec]),
-    ),
-  )
-  return measure(size, runs, specs, async () => {
+  const grounds = all.filter(({ engine }) => isAsked(engine, question))
+  const names = grounds.map(({ engine }) => engine.name)
+  const floors = question.floors.filter(({ of }) => names.includes(of))
+  const specOf = (name: string): FigureSpec =>
+    name === varve.name ? { ...question.spec, floor: floors } : question.spec
+  const specs = Object.fromEntries(names.map((name) => [name, specOf(name)]))
+  const figures = await measure(size, runs, specs, async () => {
     const start = performance.now()
-    let readings: Readonly<Record<string, Reading>> = {}
-    for (const question of questions) {
-      const values: [string, number][] = []
-      for (const ground of grounds) {
-        values.push([nameOf(question, ground), await question.ask(ground, fillMs)])
-      }
-      readings = { ...readings, ...besideVarve(values) }
+    const values: [string, number][] = []
+    for (const ground of grounds) {
+      values.push([ground.engine.name, await question.ask(ground, fillMs)])
     }
-    return { elapsedMs: performance.now() - start, readings }
+    return { elapsedMs: performance.now() - start, readings: besideVarve(values, floors) }
   })
+  return figures.map((figure) => ({ ...figure, name: `${question.name}: ${figure.name}` }))
 }
 
 /** All figures of one set of trades, and the digest of what every engine answered. */
@@ -270,7 +290,10 @@ async function figuresOf(
     const fed = await measureFeeds(size, runs, engines, trades, folder)
     const grounds = await groundsOf(engines, trades, sizes[size], folder)
     try {
-      const read = await measureReads(size, runs, grounds)
+      const read: Figure[] = []
+      for (const question of questions) {
+        read.push(...(await measureQuestion(size, runs, question, grounds)))
+      }
       const { expected, minutes } = grounds[0]!
       const { sum, barsDigest, last } = expected
       const digests = [barsDigest, ...minutes.map(({ digest }) => digest)]
@@ -293,13 +316,20 @@ export async function run(
   installedAt: string = peersFolder(),
 ): Promise<BenchResult> {
   const { engines: others, versions, missing } = await installedIn(installedAt)
-  const engines = [varve, ...others]
+  const engines = [varve, varveScan, ...others]
   const { rows, rowWise, ingest } = sizes[size]
   const notes: Record<string, number | string> = { rows, 'row-wise': rowWise, ingest, ...versions }
   for (const [name, why] of Object.entries(missing)) notes[`without ${name}:`] = why
   if (Object.keys(missing).length > 0) notes['install in bench/peers:'] = install
   const trades = makeTrades(rows, 9)
   const { figures, digest } = await figuresOf(size, options, engines, trades)
+  const tables = [
+    ...makeTables(sizes[size].tables, 41),
+    ...(options.data === undefined ? [] : realTables(options.data)),
+  ]
+  figures.push(
+    ...(await inFolder(options, (folder) => measureSizes(size, engines, tables, folder))),
+  )
   const real = options.data === undefined ? undefined : realTrades(options.data, realRowsMax)
   if (real !== undefined) {
     notes['real trades: rows'] = real.rowCount

@@ -2,14 +2,15 @@
 // itself being the index; WAL; prepared statements; one transaction per 1,000 rows. Times are
 // integers and come back as BigInt, since they do not fit a double.
 import { join } from 'node:path'
+import type { Table } from '../support/tables.ts'
 import type { TradeColumns } from '../support/workload.ts'
 import { barsOfRows, timedAsync } from './engine.ts'
-import type { Engine, Feed, Peer, Reader } from './engine.ts'
+import type { Engine, Feed, Keep, Peer, Reader } from './engine.ts'
 
 type Cell = number | bigint
 
 interface Statement {
-  run(...cells: readonly Cell[]): object
+  run(...cells: readonly (Cell | null)[]): object
   get(...cells: readonly Cell[]): readonly Cell[] | undefined
   all(...cells: readonly Cell[]): readonly (readonly Cell[])[]
   raw(isRaw: boolean): Statement
@@ -60,6 +61,7 @@ function fileIn(folder: string): string {
 function feedOf(openAt: Open, synchronous: Synchronous): Feed {
   return {
     name: `sqlite, ${synchronous}`,
+    mode: synchronous === 'FULL' ? 'batch by batch' : 'at the end',
     async fill(folder, batches) {
       const database = openAt(fileIn(folder))
       database.pragma('journal_mode = WAL')
@@ -79,6 +81,34 @@ function feedOf(openAt: Open, synchronous: Synchronous): Feed {
       })
       database.close()
       return elapsedMs
+    },
+  }
+}
+
+/** Absent values are nulls. */
+function keepOf(openAt: Open): Keep {
+  return {
+    name: 'sqlite',
+    isRowWise: true,
+    async keep(folder, table) {
+      const database = openAt(fileIn(folder))
+      const names = Object.keys(table.columns)
+      const columns = names.map((name) => `"${name}" REAL,`).join(' ')
+      database.exec(`CREATE TABLE kept (symbol INTEGER NOT NULL, time INTEGER NOT NULL,
+        seq INTEGER NOT NULL, ${columns} PRIMARY KEY (symbol, time, seq)) WITHOUT ROWID`)
+      const marks = names.map(() => ', ?').join('')
+      const insert = database.prepare(`INSERT INTO kept VALUES (${symbol}, ?, ?${marks})`)
+      const values = Object.values(table.columns)
+      database.transaction(({ rowCount, time }: Table) => {
+        for (let row = 0; row < rowCount; row += 1) {
+          const cells = values.map((column) => (Number.isNaN(column[row]!) ? null : column[row]!))
+          insert.run(time[row]!, row, ...cells)
+        }
+      })(table)
+      const present = names.map((name) => `, count("${name}")`).join('')
+      const counts = database.prepare(`SELECT count(*)${present} FROM kept`).raw(true).get()!
+      database.close()
+      return counts.map(Number)
     },
   }
 }
@@ -138,6 +168,7 @@ export const sqlite: Peer = {
         store: 'sqlite',
         isRowWise: true,
         feeds: [feedOf(openAt, 'NORMAL'), feedOf(openAt, 'FULL')],
+        keeps: [keepOf(openAt)],
         open: async (folder) => openReader(openAt, folder),
       },
     ]

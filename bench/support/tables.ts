@@ -20,6 +20,15 @@ export interface Table {
   readonly columns: Readonly<Record<string, Float64Array>>
 }
 
+/** How many rows, then how many present values of each column. */
+export function countsOf(columns: Readonly<Record<string, Float64Array>>): number[] {
+  const all = Object.values(columns)
+  const present = all.map((values) =>
+    values.reduce((count, value) => (Number.isNaN(value) ? count : count + 1), 0),
+  )
+  return [all[0]?.length ?? 0, ...present]
+}
+
 /** Views of rows [from, end). */
 function sliceOf(table: Table, from: number, end: number): Table {
   const columns = Object.entries(table.columns).map(
