@@ -10,6 +10,9 @@ import { run as page } from './codec/page.bench.ts'
 import { run as limits } from './limits/limits.bench.ts'
 import { arePeersInstalled } from './peers/installed.ts'
 import { run as peers } from './peers/peers.bench.ts'
+import { run as aggregates } from './query/aggregates.bench.ts'
+import { run as filters } from './query/filters.bench.ts'
+import { run as native } from './query/native.bench.ts'
 import { run as append } from './store/append.bench.ts'
 import { run as latency } from './store/latency.bench.ts'
 import { run as latest } from './store/latest.bench.ts'
@@ -37,6 +40,9 @@ const benches: Readonly<Record<string, Run>> = {
   log,
   replay,
   page,
+  filters,
+  aggregates,
+  native,
   peers,
 }
 

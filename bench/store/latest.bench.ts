@@ -78,7 +78,10 @@ async function latestOnce(trades: Trades, options: RunOptions): Promise<Outcome<
     return {
       elapsedMs: callMs,
       readings: {
-        'latest() after an append, mean': { value: ((callMs - emptyMs) / calls) * 1e6, probes },
+        'latest() after an append, mean': {
+          value: (Math.max(0, callMs - emptyMs) / calls) * 1e6,
+          probes,
+        },
         'latest() after an append, median': { value: netNs(0.5), probes },
         'latest() after an append, p99': { value: netNs(0.99), probes },
       },

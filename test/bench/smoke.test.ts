@@ -12,6 +12,9 @@ import { run as kernels } from '../../bench/codec/kernels.bench.ts'
 import { run as page } from '../../bench/codec/page.bench.ts'
 import { run as limits } from '../../bench/limits/limits.bench.ts'
 import { run as peers } from '../../bench/peers/peers.bench.ts'
+import { run as aggregates } from '../../bench/query/aggregates.bench.ts'
+import { run as filters } from '../../bench/query/filters.bench.ts'
+import { run as native } from '../../bench/query/native.bench.ts'
 import { run as append } from '../../bench/store/append.bench.ts'
 import { run as latency } from '../../bench/store/latency.bench.ts'
 import { run as latest } from '../../bench/store/latest.bench.ts'
@@ -60,6 +63,9 @@ const benches = [
   { name: 'log', run: log, digest: '8cf7e01f', figures: 2, floors: 1 },
   { name: 'replay', run: replay, digest: '119ecd2d', figures: 4, floors: 2 },
   { name: 'page', run: page, digest: '0fa060c5', figures: 30, floors: 0 },
+  { name: 'filters', run: filters, digest: '4dabf0d4', figures: 18, floors: 0 },
+  { name: 'aggregates', run: aggregates, digest: '4e9eaeae', figures: 7, floors: 1 },
+  { name: 'native', run: native, digest: 'e55ea3c9', figures: 5, floors: 5 },
 ] as const
 
 describe('every bench at smoke size', () => {
