@@ -109,11 +109,23 @@ export interface WritableStore extends ReadableStore {
   dropSnapshot(name: string): Promise<void>
 }
 
-export type Durability = 'sync' | 'group' | 'os' | 'memory'
+/** How a store is opened for writing. */
+export interface WriteOptions {
+  readonly durability?: 'sync' | 'group' | 'os' | 'memory'
+  readonly level?: 'none' | 'low' | 'medium' | 'high'
+}
+
+/** The options among the words of a command. */
+export function writeOptionsOf({ durability, level }: WriteOptions): WriteOptions {
+  return {
+    ...(durability === undefined ? {} : { durability }),
+    ...(level === undefined ? {} : { level }),
+  }
+}
 
 export interface Engine {
   openToRead(path: string): Promise<ReadableStore>
-  openToWrite(path: string, durability?: Durability): Promise<WritableStore>
+  openToWrite(path: string, options?: WriteOptions): Promise<WritableStore>
   salvage(path: string, options: { readonly isDryRun: boolean }): Promise<SalvageReport>
   /** The built-in kinds by name. */
   readonly kinds: Readonly<Record<string, Kind>>

@@ -6,7 +6,8 @@ import type { Kind } from '#schema'
 import { diskVfs } from '#vfs'
 import cliProgress from 'cli-progress'
 import { importKind } from './engine.ts'
-import type { Durability, Engine, WritableStore } from './engine.ts'
+import { writeOptionsOf } from './engine.ts'
+import type { Engine, WritableStore, WriteOptions } from './engine.ts'
 import { mappingOptions } from './import-options.ts'
 import type { ImportWords } from './import-options.ts'
 import { parseKindFile } from './kind-file.ts'
@@ -14,10 +15,9 @@ import { countText, jsonText, paint } from './output.ts'
 import type { Output } from './output.ts'
 import { checkTimeframe, parseSeriesName } from './series-name.ts'
 
-export interface ImportArguments extends ImportWords {
+export interface ImportArguments extends ImportWords, WriteOptions {
   readonly bad?: 'stop' | 'list'
   readonly kind?: string
-  readonly durability?: Durability
   readonly json?: boolean
 }
 
@@ -191,7 +191,7 @@ export async function importCommand(
     words.kind === undefined ? undefined : parseKindFile(engine, words.kind, readText(words.kind))
   const plan: ImportPlan = { series, words, fromFile, output }
   if (fromFile === undefined) kindKnownBeforeOpening(engine, directory, series)
-  const store = await engine.openToWrite(directory, words.durability)
+  const store = await engine.openToWrite(directory, writeOptionsOf(words))
   const reports: FileReport[] = []
   const start = systemClock.monotonicMs()
   try {

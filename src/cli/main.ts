@@ -8,7 +8,7 @@ import { run } from './program.ts'
 
 const engine: Engine = {
   openToRead: (path) => open(path, { mode: 'read' }),
-  openToWrite: (path, durability) => open(path, durability === undefined ? {} : { durability }),
+  openToWrite: (path, options) => open(path, options),
   salvage: (path, options) => salvage(path, options),
   kinds: { bar, quoteBar, trade, quote, book10 },
   defineKind: (name, definition) =>

@@ -4,7 +4,7 @@ import { VarveError } from '#base'
 import { Command, CommanderError, Option } from 'commander'
 import { demoCommand } from './demo-command.ts'
 import type { DemoWords } from './demo-command.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, WriteOptions } from './engine.ts'
 import { importCommand } from './import-command.ts'
 import type { ImportArguments } from './import-command.ts'
 import { inspectCommand } from './inspect-command.ts'
@@ -44,6 +44,11 @@ function withExample(command: Command, ...lines: readonly string[]): Command {
     .addHelpText('after', `\nExample${lines.length === 1 ? '' : 's'}:\n${examples}`)
 }
 
+function levelOption(): Option {
+  const option = new Option('--level <level>', 'how hard what is written is compressed')
+  return option.choices(['none', 'low', 'medium', 'high'])
+}
+
 function addImport(program: Command, { engine, output }: Context): void {
   const command = program
     .command('import')
@@ -75,6 +80,7 @@ function addImport(program: Command, { engine, output }: Context): void {
         'memory',
       ]),
     )
+    .addOption(levelOption())
     .action((dir: string, series: string, files: string[], words: ImportArguments) =>
       importCommand(engine, output, dir, series, files, words),
     )
@@ -174,7 +180,10 @@ function addWriting(program: Command, { engine, output }: Context): void {
       .command('compact')
       .description('merges segments until nothing is left to do')
       .argument('<dir>')
-      .action((dir: string, words: JsonWord) => compactCommand(engine, output, dir, words)),
+      .addOption(levelOption())
+      .action((dir: string, words: JsonWord & Pick<WriteOptions, 'level'>) =>
+        compactCommand(engine, output, dir, words),
+      ),
     'compact ./store',
   )
   const snapshot = program

@@ -1,7 +1,8 @@
 // Commands about a whole store: ls, stats, seal, compact, verify, snapshot.
 import { VarveError, systemClock } from '#base'
 import cliProgress from 'cli-progress'
-import type { Engine, ReadableStore, WritableStore } from './engine.ts'
+import { writeOptionsOf } from './engine.ts'
+import type { Engine, ReadableStore, WritableStore, WriteOptions } from './engine.ts'
 import { bytesText, countText, jsonText, paint, printFacts, printTable } from './output.ts'
 import type { Output } from './output.ts'
 import { printSeriesName } from './series-name.ts'
@@ -28,9 +29,10 @@ async function writing<Result>(
   engine: Engine,
   directory: string,
   run: (store: WritableStore) => Promise<Result>,
+  options: WriteOptions = {},
 ): Promise<Result> {
   await reading(engine, directory, () => undefined)
-  const store = await engine.openToWrite(directory)
+  const store = await engine.openToWrite(directory, writeOptionsOf(options))
   try {
     return await run(store)
   } finally {
@@ -113,15 +115,16 @@ export async function compactCommand(
   engine: Engine,
   output: Output,
   directory: string,
-  { json }: JsonWord,
+  words: JsonWord & Pick<WriteOptions, 'level'>,
 ): Promise<void> {
-  await writing(engine, directory, async (store) => {
+  const compact = async (store: WritableStore): Promise<void> => {
     const start = systemClock.monotonicMs()
     const report = await store.compact()
     const seconds = (systemClock.monotonicMs() - start) / 1000
-    if (json === true) output.write(`${jsonText({ ...report, seconds })}\n`)
+    if (words.json === true) output.write(`${jsonText({ ...report, seconds })}\n`)
     else printObject(output, report)
-  })
+  }
+  await writing(engine, directory, compact, words)
 }
 
 /** Runs varve verify; false where there is damage. */

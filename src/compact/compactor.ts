@@ -12,6 +12,7 @@ import type { CompactionJob } from './job.ts'
 import { cancelFlag, errorOf, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
 import { putBack, writeJobOf } from './plain-plan.ts'
+import type { WriteJob } from './plain-plan.ts'
 import { runSteps } from './step.ts'
 import { checkOf } from './thread-job.ts'
 import type { ThreadTask } from './thread-job.ts'
@@ -169,7 +170,10 @@ export interface ThreadWriter {
   /** Drafts, synced, without their names. Memory of the rows of `plans` is lent to the thread: until
    *  it is done nobody may look at them, and where this throws they are gone.
    *  @throws {VarveError} as writeFiles; ERR_IO where the thread died */
-  write(storeId: Uint8Array, plans: readonly FilePlan[]): Promise<readonly DraftFile[]>
+  write(
+    target: Pick<WriteJob, 'storeId' | 'level'>,
+    plans: readonly FilePlan[],
+  ): Promise<readonly DraftFile[]>
   close(): Promise<void>
 }
 
@@ -189,8 +193,8 @@ export function writerOnThread(
   thread.start()
   return {
     rowsMin: rowsSmallMax + 1,
-    async write(storeId, plans) {
-      const { job, moved, lent } = writeJobOf(storeId, plans)
+    async write(target, plans) {
+      const { job, moved, lent } = writeJobOf(target, plans)
       const outcome = await thread.run({ job, flag: cancelFlag() }, moved)
       if (outcome.end === 'failed') throw errorOf(outcome.failure)
       assert(outcome.end === 'done', 'writer: nobody raised its flag')

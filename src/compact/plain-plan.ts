@@ -4,6 +4,7 @@
 import { assert } from '#base'
 import { allocateColumn, copyRows, fillAbsent, halvesOf } from '#batch'
 import type { ColumnData, RowSource } from '#batch'
+import type { Level } from '#codec'
 import { ChunkView, rulesOf } from '#head'
 import type { ColumnSpec, PartitionWidth, SeriesKey, StoredKind } from '#schema'
 import type { FilePlan, OutputFile, SeriesPlan } from './write-files.ts'
@@ -38,7 +39,10 @@ interface PlainSeries {
 
 /** Files to write from rows that come along. */
 export interface WriteJob {
+  /** Tells it from a compaction. */
+  readonly work: 'write'
   readonly storeId: Uint8Array
+  readonly level: Level
   readonly files: readonly {
     readonly output: OutputFile
     readonly series: readonly PlainSeries[]
@@ -57,7 +61,10 @@ export interface MovingJob {
 }
 
 /** Until the lent memory is put back nobody may look at the rows of `plans`. */
-export function writeJobOf(storeId: Uint8Array, plans: readonly FilePlan[]): MovingJob {
+export function writeJobOf(
+  { storeId, level }: Pick<WriteJob, 'storeId' | 'level'>,
+  plans: readonly FilePlan[],
+): MovingJob {
   const lent: Lent[] = []
   const files = plans.map(({ output, series }) => ({
     output,
@@ -69,7 +76,7 @@ export function writeJobOf(storeId: Uint8Array, plans: readonly FilePlan[]): Mov
       for (const { columns } of sources) for (const column of columns) addBuffers(column, moved)
     }
   }
-  return { job: { storeId, files }, moved, lent }
+  return { job: { work: 'write', storeId, level, files }, moved, lent }
 }
 
 /** On the thread: what is to go back. */

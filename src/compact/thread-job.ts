@@ -31,11 +31,11 @@ export async function runOnThread(
 ): Promise<Outcome> {
   try {
     await loadKernels()
-    if ('level' in job) {
+    if (!('work' in job)) {
       return { end: 'done', drafts: runStepsNow(compactFiles(diskVfs, job, check)), threadId }
     }
-    const { storeId } = job
-    const drafts = runStepsNow(writeFiles({ vfs: diskVfs, storeId }, plansOf(job), check))
+    const { storeId, level } = job
+    const drafts = runStepsNow(writeFiles({ vfs: diskVfs, storeId, level }, plansOf(job), check))
     return { end: 'done', drafts, threadId, memory: lentMemoryOf(job) }
   } catch (error) {
     return outcomeOf(error)

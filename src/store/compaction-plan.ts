@@ -134,7 +134,7 @@ function jobOf(engine: Engine, all: readonly JobSeries[]): CompactionJob {
     const draft = draftPathOf(engine.paths.data(fileKind, fileNumber))
     return { output: { fileKind, fileNumber, draft }, series }
   })
-  return { storeId: engine.storeId, level: 'medium', files }
+  return { storeId: engine.storeId, level: engine.level, files }
 }
 
 /** Every input is live, and no other live run of its partition arrived between the inputs. */

@@ -2,6 +2,7 @@
 // compaction, snapshots) is in rooms of its own and works on this.
 import { VarveError, assert, limits } from '#base'
 import type { Logger, Timer } from '#base'
+import type { Level } from '#codec'
 import type { Change, Manifest, ManifestState } from '#manifest'
 import { Spares } from '#vfs'
 import type { LogWriter } from '#wal'
@@ -35,6 +36,7 @@ export interface EngineParts {
   readonly log: LogWriter | undefined
   /** Of this open. */
   readonly epochFirstLsn: bigint
+  readonly level: Level
   /** Of this open. @default limits.headBytesMax */
   readonly headBytesMax?: number | undefined
 }
@@ -53,6 +55,7 @@ export class Engine implements WriterContext {
   /** Descriptors for the log and the manifest when there are no others. */
   readonly spares: Spares
   readonly log: LogWriter | undefined
+  readonly level: Level
   /** Where it was asked for. */
   scrub: Scrub | undefined
   readonly pins = new Pins()
@@ -89,6 +92,7 @@ export class Engine implements WriterContext {
     this.spares = new Spares(this.env.vfs, this.paths.lock, this.logger)
     this.spares.take()
     this.log = parts.log
+    this.level = parts.level
     this.#lsnEnd = parts.epochFirstLsn
     this.headBytesMax = parts.headBytesMax ?? limits.headBytesMax
     this.sealedLsnEnd = parts.epochFirstLsn

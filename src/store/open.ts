@@ -1,6 +1,7 @@
 // Opening a store: the lock, the manifest, the log, and what recovery found.
 import { VarveError, silentLogger } from '#base'
 import type { Logger } from '#base'
+import type { Level } from '#codec'
 import { loadKernels } from '#kernel'
 import { Manifest, manifestExists } from '#manifest'
 import type { Change } from '#manifest'
@@ -36,9 +37,12 @@ interface Options {
   readonly isSalvage: boolean
   readonly logger: Logger
   readonly scrub: OpenOptions['scrub']
+  readonly level: Level
 }
 
 const durabilities: readonly string[] = ['sync', 'group', 'os', 'memory'] satisfies Durability[]
+
+const levels: readonly string[] = ['none', 'low', 'medium', 'high'] satisfies Level[]
 
 function refused(message: string, actual: unknown, hint: string): VarveError {
   return new VarveError('ERR_ARGUMENT', message, { actual }, { hint })
@@ -56,11 +60,14 @@ function resolveOptions(options: OpenOptions): Options {
   if (groupDelayMs !== undefined && !isDelay) {
     throw refused('groupDelayMs is out of range', groupDelayMs, 'Give milliseconds, 0 to 60000.')
   }
-  const { scrub } = options
+  const { scrub, level = 'medium' } = options
+  if (!levels.includes(level)) {
+    throw refused('level is no level of compression', level, `It is one of ${levels.join(', ')}.`)
+  }
   if (scrub !== undefined && !(scrub.bytesPerSecond > 0)) {
     throw refused('scrub has no rate', scrub, 'Give bytesPerSecond, greater than 0.')
   }
-  return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger, scrub }
+  return { durability, groupDelayMs, isSalvage: recovery === 'salvage', logger, scrub, level }
 }
 
 /** Opens a store, creating it where there is none (not in read mode: ERR_NOT_FOUND). One writer at a time: a second
@@ -154,12 +161,12 @@ async function openLocked(
   let engine: Engine | undefined
   try {
     const startMs = env.clock.monotonicMs()
-    const { logger, isSalvage } = options
+    const { logger, isSalvage, level } = options
     const salvage = isSalvage
       ? await salvageStore(env, paths, logger, { isDryRun: false })
       : undefined
     manifest = openManifest(env, paths, options)
-    const recovery = recover({ env, paths, manifest, logger, isSalvage })
+    const recovery = recover({ env, paths, manifest, logger, isSalvage, level })
     const found = await new Job(recovery, env.scheduler).run()
     log = openLog(env, paths, options, manifest, found.previous, space)
     engine = engineOf(env, paths, options, manifest, found.catalog, log, space)
@@ -285,6 +292,7 @@ function engineOf(
     ),
     space,
     log,
+    level: options.level,
     epochFirstLsn: BigInt(manifest.state.epoch) * lsnEpochRows,
     headBytesMax: env.limits?.headBytesMax,
   })

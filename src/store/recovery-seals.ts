@@ -78,7 +78,7 @@ export class RecoverySeals {
     headBytesMax: number,
     thread: ThreadWriter | undefined,
   ) {
-    const { env, paths, manifest } = context
+    const { env, paths, manifest, level } = context
     this.#context = context
     this.#catalog = catalog
     this.#replay = replay
@@ -87,7 +87,7 @@ export class RecoverySeals {
     this.#state = manifest.state
     const { storeId } = manifest.state
     const allocateFileNumber = (): number => manifest.allocateFileNumber()
-    this.#writer = { env, paths, storeId, allocateFileNumber }
+    this.#writer = { env, paths, storeId, level, allocateFileNumber }
     this.#thread = thread
   }
 
@@ -162,7 +162,7 @@ export class RecoverySeals {
   async #writeOnThread(lot: Lot, thread: ThreadWriter): Promise<void> {
     try {
       const plans = planFiles(this.#writer, lot.series.map(planSeal))
-      lot.drafts = await thread.write(this.#writer.storeId, plans)
+      lot.drafts = await thread.write(this.#writer, plans)
       if (!this.#lots.includes(lot)) this.#remove(lot.drafts)
     } catch (error) {
       this.#lost = new ThreadLost('the rows that a thread was to seal went with it', {
@@ -175,8 +175,8 @@ export class RecoverySeals {
     const { env } = this.#context
     try {
       const plans = planFiles(this.#writer, lot.series.map(planSeal))
-      const { storeId } = this.#writer
-      lot.drafts = yield* writeFiles({ vfs: env.vfs, storeId }, plans, () => {})
+      const { storeId, level } = this.#writer
+      lot.drafts = yield* writeFiles({ vfs: env.vfs, storeId, level }, plans, () => {})
     } catch (error) {
       this.#giveUp(error, lot)
     }

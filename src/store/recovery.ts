@@ -9,6 +9,7 @@
 // the one who opens it.
 import { limits } from '#base'
 import type { Logger } from '#base'
+import type { Level } from '#codec'
 import { writerOnThread } from '#compact'
 import type { ThreadWriter } from '#compact'
 import { ChunkMemory } from '#head'
@@ -47,6 +48,8 @@ export interface RecoveryContext {
   readonly manifest: Manifest
   readonly logger: Logger
   readonly isSalvage: boolean
+  /** Of segments written while logs are read. */
+  readonly level: Level
 }
 
 /** Bytes of the log between turns of the event loop: some milliseconds. */

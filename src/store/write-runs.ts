@@ -1,6 +1,7 @@
 // Rows of sources into runs of new files of the store, named by the manifest's numbers: what seal
 // and restore do. Files are drafts until all of them are synced; then they get their names; the
 // caller's manifest edit makes them part of the store.
+import type { Level } from '#codec'
 import { groupSeries, removeDraft, writeFiles } from '#compact'
 import type { DraftFile, FilePlan, SeriesPlan } from '#compact'
 import { draftPathOf } from '#vfs'
@@ -14,6 +15,8 @@ export interface WriterContext {
   readonly env: Env
   readonly paths: Paths
   readonly storeId: Uint8Array
+  /** Of the files written. */
+  readonly level: Level
   allocateFileNumber(): number
 }
 
@@ -24,9 +27,9 @@ export function* writeRuns(
   series: readonly SeriesPlan[],
   awaited?: Work<void>,
 ): Work<PublishedFiles> {
-  const { env, paths, storeId } = context
+  const { env, paths, storeId, level } = context
   const plans = planFiles(context, series)
-  const drafts = yield* writeFiles({ vfs: env.vfs, storeId }, plans, () => {})
+  const drafts = yield* writeFiles({ vfs: env.vfs, storeId, level }, plans, () => {})
   if (awaited !== undefined) yield* orRemoved(env, drafts, awaited)
   return publishFiles(env, paths, drafts)
 }

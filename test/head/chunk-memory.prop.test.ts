@@ -88,9 +88,10 @@ function lendAndTakeBack(head: HeadSeries): void {
     rowsMax: head.rowCount,
     runs: [run],
   }
+  const target = { storeId: new Uint8Array(16), level: 'medium' } as const
   const output = { fileKind: 'segment', fileNumber: 1, draft: 'draft' } as const
   const before = views.map((view) => read(view, rules.specs))
-  const { job, moved, lent } = writeJobOf(new Uint8Array(16), [{ output, series: [series] }])
+  const { job, moved, lent } = writeJobOf(target, [{ output, series: [series] }])
   const there = structuredClone(job, { transfer: moved })
   const [plan] = plansOf(there)[0]!.series
   const sources = plan!.runs[0]!.sources.sources as ChunkView[]

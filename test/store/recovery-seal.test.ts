@@ -51,13 +51,13 @@ function writerOver(vfs: Bed['vfs'], failsAt?: number): ThreadWriter {
   let count = 0
   return {
     rowsMin: 0,
-    async write(storeId, plans) {
-      const { job, moved, lent } = writeJobOf(storeId, plans)
+    async write(target, plans) {
+      const { job, moved, lent } = writeJobOf(target, plans)
       const there = structuredClone(job, { transfer: moved })
       await new Promise((resume) => setImmediate(resume))
       count += 1
       if (count === failsAt) throw new VarveError('ERR_IO', 'the thread died')
-      const drafts = runStepsNow(writeFiles({ vfs, storeId }, plansOf(there), () => {}))
+      const drafts = runStepsNow(writeFiles({ vfs, ...target }, plansOf(there), () => {}))
       const memory = lentMemoryOf(there)
       putBack(lent, structuredClone(memory, { transfer: memory }))
       return drafts
