@@ -14,7 +14,19 @@ export interface AllocateOptions {
   /** The caller writes every row before anybody else sees the column, or drops it: values may then
    *  start as whatever the memory held, which saves zeroing it. */
   readonly isOverwritten?: boolean
+  /** Where values come from then. @default bareMemory */
+  readonly room?: Room
 }
+
+/** Bytes of a buffer that may hold more: [byteOffset, byteOffset + the bytes asked for). */
+export interface Piece {
+  readonly buffer: ArrayBuffer
+  /** A multiple of 8. */
+  readonly byteOffset: number
+}
+
+/** Gives memory with anything in it. */
+export type Room = (bytes: number) => Piece
 
 /** Where memory comes from that its owner writes in full. Tests put a pattern there, to see that
  *  nothing unwritten is ever shown. */
@@ -29,6 +41,8 @@ export const bare = {
 export function bareBuffer(bytes: number): ArrayBuffer {
   return bytes < bare.bytesMin ? new ArrayBuffer(bytes) : bare.allocate(bytes)
 }
+
+const ownRoom: Room = (bytes) => ({ buffer: bareBuffer(bytes), byteOffset: 0 })
 
 /** A column with room for `rowCount` rows. Values are zero (present: 1), which is not absent: fill what you
  * allocate. */
@@ -64,25 +78,20 @@ export function allocateColumn(
 
 /** The same without zeroing, except for what rows do not write: offsets[0]. */
 function bareColumn(physical: Physical, rowCount: number, options: AllocateOptions): ColumnData {
+  const room = options.room ?? ownRoom
   switch (physical) {
     case 'f64':
-      return { physical, values: new Float64Array(bareBuffer(rowCount * 8)) }
+      return { physical, values: bareF64(rowCount, room) }
     case 'i64':
-      return { physical, values: new BigInt64Array(bareBuffer(rowCount * 8)) }
-    case 'i32': {
-      const values = new Int32Array(bareBuffer(rowCount * 4))
-      return { physical, values, present: presence(rowCount, options) }
-    }
-    case 'u8': {
-      const values = new Uint8Array(bareBuffer(rowCount))
-      return { physical, values, present: presence(rowCount, options) }
-    }
-    case 'code': {
-      const values = new Uint32Array(bareBuffer(rowCount * 4))
-      return { physical, values, dictionary: options.dictionary ?? [] }
-    }
+      return { physical, values: bareI64(rowCount, room) }
+    case 'i32':
+      return { physical, values: bareI32(rowCount, room), present: presence(rowCount, options) }
+    case 'u8':
+      return { physical, values: bareU8(rowCount, room), present: presence(rowCount, options) }
+    case 'code':
+      return { physical, values: bareU32(rowCount, room), dictionary: options.dictionary ?? [] }
     case 'bytes': {
-      const offsets = new Uint32Array(bareBuffer((rowCount + 1) * 4))
+      const offsets = bareU32(rowCount + 1, room)
       offsets[0] = 0
       const bytes = new Uint8Array(options.bytesExpected ?? rowCount * 8)
       return { physical, offsets, bytes, present: presence(rowCount, options) }
@@ -90,6 +99,31 @@ function bareColumn(physical: Physical, rowCount: number, options: AllocateOptio
     default:
       return assertNever(physical)
   }
+}
+
+function bareF64(count: number, room: Room): Float64Array {
+  const { buffer, byteOffset } = room(count * 8)
+  return new Float64Array(buffer, byteOffset, count)
+}
+
+function bareI64(count: number, room: Room): BigInt64Array {
+  const { buffer, byteOffset } = room(count * 8)
+  return new BigInt64Array(buffer, byteOffset, count)
+}
+
+function bareI32(count: number, room: Room): Int32Array {
+  const { buffer, byteOffset } = room(count * 4)
+  return new Int32Array(buffer, byteOffset, count)
+}
+
+function bareU32(count: number, room: Room): Uint32Array {
+  const { buffer, byteOffset } = room(count * 4)
+  return new Uint32Array(buffer, byteOffset, count)
+}
+
+function bareU8(count: number, room: Room): Uint8Array {
+  const { buffer, byteOffset } = room(count)
+  return new Uint8Array(buffer, byteOffset, count)
 }
 
 function presence(rowCount: number, options: AllocateOptions): Uint8Array | undefined {
@@ -103,41 +137,50 @@ export function rowCapacity(column: ColumnData): number {
   return column.physical === 'bytes' ? column.offsets.length - 1 : column.values.length
 }
 
-/** The same column with room for `rowCount` rows; the first `rowsUsed` rows are kept. Arrays are replaced, the object
- *  stays the same. */
-export function growColumn(column: ColumnData, rowsUsed: number, rowCount: number): void {
+/** The same column with room for `rowCount` rows; the first `rowsUsed` rows are kept, those behind are anything. Arrays
+ *  are replaced, the object stays the same. */
+export function growColumn(
+  column: ColumnData,
+  rowsUsed: number,
+  rowCount: number,
+  room: Room = ownRoom,
+): void {
   switch (column.physical) {
     case 'f64':
-      column.values = grown(column.values, rowsUsed, new Float64Array(rowCount))
+      column.values = kept(column.values, rowsUsed, bareF64(rowCount, room))
       return
-    case 'i64':
-      column.values = grown(column.values, rowsUsed, new BigInt64Array(rowCount))
+    case 'i64': {
+      const values = bareI64(rowCount, room)
+      values.set(column.values.subarray(0, rowsUsed))
+      column.values = values
       return
+    }
     case 'code':
-      column.values = grown(column.values, rowsUsed, new Uint32Array(rowCount))
+      column.values = kept(column.values, rowsUsed, bareU32(rowCount, room))
       return
     case 'i32':
-      column.values = grown(column.values, rowsUsed, new Int32Array(rowCount))
+      column.values = kept(column.values, rowsUsed, bareI32(rowCount, room))
       break
     case 'u8':
-      column.values = grown(column.values, rowsUsed, new Uint8Array(rowCount))
+      column.values = kept(column.values, rowsUsed, bareU8(rowCount, room))
       break
     case 'bytes':
-      column.offsets = grown(column.offsets, rowsUsed + 1, new Uint32Array(rowCount + 1))
+      column.offsets = kept(column.offsets, rowsUsed + 1, bareU32(rowCount + 1, room))
       break
     default:
       assertNever(column)
   }
   if (column.present !== undefined) {
-    column.present = grown(column.present, rowsUsed, new Uint8Array(rowCount).fill(1))
+    column.present = kept(column.present, rowsUsed, new Uint8Array(rowCount).fill(1))
   }
 }
 
-type AnyArray = Float64Array | BigInt64Array | Uint32Array | Int32Array | Uint8Array
-
-function grown<A extends AnyArray>(source: A, used: number, target: A): A {
-  if (target instanceof BigInt64Array) target.set((source as BigInt64Array).subarray(0, used))
-  else target.set((source as Exclude<AnyArray, BigInt64Array>).subarray(0, used))
+function kept<A extends Float64Array | Uint32Array | Int32Array | Uint8Array>(
+  source: A,
+  used: number,
+  target: A,
+): A {
+  target.set(source.subarray(0, used))
   return target
 }
 

@@ -18,7 +18,7 @@ export {
   reserveBytes,
   rowCapacity,
 } from './allocate.ts'
-export type { AllocateOptions } from './allocate.ts'
+export type { AllocateOptions, Piece, Room } from './allocate.ts'
 export { countPresent, isPresent, validityBits } from './presence.ts'
 export { codeMap, codeOf, lookupOf, mapCodes } from './dictionary.ts'
 export type { CodeMap } from './dictionary.ts'

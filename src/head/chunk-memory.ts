@@ -46,7 +46,11 @@ export class ChunkMemory {
     }
   }
 
-  /** Keeps nothing from here on; what is asked for now is zeroed, as memory of chunks is elsewhere. */
+  get isOpen(): boolean {
+    return !this.#isClosed
+  }
+
+  /** Keeps nothing from here on; what is asked for now is zeroed. Chunks have memory of other rooms then. */
   close(): void {
     this.#isClosed = true
     this.#spare.clear()

@@ -17,6 +17,7 @@ import type { ColumnData, DuplicateRule, I64Data, OrderKeys, Physical, RowSource
 import { partitionStart, placeColumnId } from '#schema'
 import type { ColumnSpec, PartitionWidth } from '#schema'
 import type { ChunkMemory } from './chunk-memory.ts'
+import { ChunkRoom } from './chunk-room.ts'
 import type { RowRules } from './rules.ts'
 
 const rowsFirst = 16
@@ -25,8 +26,12 @@ export class Chunk {
   /** By spec index; undefined until a row has a value there. The time column is always there. */
   readonly columns: (ColumnData | undefined)[] = []
   readonly time: I64Data
+  readonly #room = new ChunkRoom()
+  #isGone = false
   #capacity: number
   #rowCount = 0
+  /** After the rows that are being filled in. What lies behind is anything. */
+  #fillEnd = 0
   /** `time.values` as int32 halves, made anew where the array was replaced. */
   #halves: Int32Array
   #halvesFrom: BigInt64Array
@@ -53,13 +58,6 @@ export class Chunk {
     this.columns[0] = time
     this.#halvesFrom = time.values
     this.#halves = halvesOf(time.values)
-  }
-
-  #allocate(physical: Physical, optional: boolean): ColumnData {
-    return (
-      this.#memory?.column(physical, this.#capacity, optional) ??
-      allocateColumn(physical, this.#capacity, { optional })
-    )
   }
 
   get rowCount(): number {
@@ -94,17 +92,18 @@ export class Chunk {
   /** Room for `count` more rows behind `rowCount`. */
   reserve(count: number): void {
     const needed = this.#rowCount + count
+    this.#fillEnd = needed
     if (needed <= this.#capacity) return
     this.#capacity = Math.max(needed, Math.min(this.#capacity * 2, limits.blockRowsMax))
     for (const column of this.columns) {
-      if (column !== undefined) growColumn(column, this.#rowCount, this.#capacity)
+      if (column !== undefined) growColumn(column, this.#rowCount, this.#capacity, this.#room.take)
     }
   }
 
   /** The column of a spec, made where it is not there yet: absent in the rows so far and in those being filled in, some
    *  of which may belong to another part of the same call, which has no such column. `absentEnd`: the caller writes
    *  every row from there on by itself. */
-  column(spec: ColumnSpec, absentEnd: number = this.#capacity): ColumnData {
+  column(spec: ColumnSpec, absentEnd: number = this.#filledEnd()): ColumnData {
     let column = this.columns[spec.index]
     if (column === undefined) {
       column = this.#allocate(spec.physical, spec.optional)
@@ -112,6 +111,31 @@ export class Chunk {
       this.columns[spec.index] = column
     }
     return column
+  }
+
+  /** After the rows that are filled in or about to be: one may come without being asked for, see hasRoom. */
+  #filledEnd(): number {
+    return Math.max(this.#fillEnd, Math.min(this.#rowCount + 1, this.#capacity))
+  }
+
+  #allocate(physical: Physical, optional: boolean): ColumnData {
+    if (this.#memory?.isOpen === true)
+      return this.#memory.column(physical, this.#capacity, optional)
+    const room = this.#room.take
+    return allocateColumn(physical, this.#capacity, { optional, isOverwritten: true, room })
+  }
+
+  /** Gives its memory to others. Neither the chunk nor a view of it may be read any more: a bug that does it all the
+   *  same is stopped, and not answered with rows of others. */
+  free(): void {
+    this.#isGone = true
+    this.#view = undefined
+    this.columns.length = 0
+    this.#room.giveBack()
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
   }
 
   /** Makes rows [from, end) of a column absent, if it is there at all. */
@@ -180,6 +204,7 @@ export class Chunk {
 
   /** The rows so far as a source for reads: a view that stays as it is while rows are added. */
   view(rules: RowRules): ChunkView {
+    assert(!this.#isGone, 'chunk: its memory belongs to others')
     this.#view ??= this.#makeView(rules)
     return this.#view
   }
@@ -303,16 +328,22 @@ export class ChunkView implements RowSource<ColumnSpec> {
     this.timeMax = this.rowCount === 0 ? 0n : values[this.#rowAt(this.rowCount - 1)]!
   }
 
+  #check(): void {
+    assert(!this.#chunk.isGone, 'chunk view: its memory belongs to others')
+  }
+
   #rowAt(index: number): number {
     return this.#order === undefined ? index : this.#order[index]!
   }
 
   /** The time of a row, in read order. */
   timeAt(index: number): bigint {
+    this.#check()
     return this.#chunk.time.values[this.#rowAt(index)]!
   }
 
   lowerBound(time: bigint): number {
+    this.#check()
     const halves = halvesOf(this.#chunk.time.values)
     const low = Number(BigInt.asUintN(32, time))
     const high = Number(time >> 32n)
@@ -342,6 +373,7 @@ export class ChunkView implements RowSource<ColumnSpec> {
     targets: readonly ColumnData[],
     at: number,
   ): void {
+    this.#check()
     for (let index = 0; index < specs.length; index += 1) {
       const spec = specs[index]!
       const source = spec.id === placeColumnId ? this.#place : this.#chunk.columns[spec.index]

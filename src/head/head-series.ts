@@ -91,12 +91,13 @@ export class HeadSeries {
     this.#rowCount = chunks.reduce((sum, chunk) => sum + chunk.rowCount, 0)
   }
 
-  /** The rows of these chunks stand in a segment now. */
-  drop(chunks: readonly Chunk[]): void {
+  /** The rows of these chunks stand in a segment now. `isUnread`: nobody holds a view of them. */
+  drop(chunks: readonly Chunk[], isUnread = false): void {
     const dropped = new Set(chunks)
     for (const chunk of chunks) this.#rowCount -= chunk.rowCount
     this.#chunks = this.#chunks.filter((chunk) => !dropped.has(chunk))
     if (this.#chunks.length === 0) this.#isFrozen = true
+    if (isUnread) for (const chunk of chunks) chunk.free()
   }
 
   /** Views of the chunks that hold rows, in arrival order. */

@@ -126,7 +126,7 @@ export class Compactions {
 
   async #runRound(round: Round, flag: CancelFlag): Promise<RoundEnd> {
     const engine = this.#engine
-    const release = engine.pins.pin(round.state)
+    const release = engine.pins.pinFiles(round.state)
     try {
       engine.space.require('compaction', bytesOf(round))
       const drafts = await this.#draftsOf(round.job, flag)

@@ -71,9 +71,14 @@ export function* flushed({ log }: Engine): Work<void> {
   if (log !== undefined) yield { step: 'flush', log }
 }
 
-/** Writes the frozen rows and makes them part of the manifest. Readers see no moment between.
+/** Writes the frozen rows and makes them part of the manifest. Readers see no moment between. `isAlone`: no other work
+ *  that began may come back to rows of the head.
  *  @throws {VarveError} ERR_DISK_FULL and others: the rows stay where they were */
-export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
+export function* sealFrozen(
+  engine: Engine,
+  frozen: Frozen,
+  { isAlone } = { isAlone: true },
+): Work<void> {
   const series = stillThere(frozen)
   // Without a log, and at close, there is no other place for the rows: then it is tried.
   if (series.length > 0 && engine.log !== undefined && engine.state === 'open') {
@@ -91,9 +96,8 @@ export function* sealFrozen(engine: Engine, frozen: Frozen): Work<void> {
   engine.commit([...changes, ...producers])
   engine.space.grew(written.bytes)
   engine.toldProducers(producers)
-  for (const { runtime, chunks } of series) {
-    runtime.head.drop(chunks)
-  }
+  const isUnread = isAlone && !engine.pins.hasHeadReaders
+  for (const { runtime, chunks } of series) runtime.head.drop(chunks, isUnread)
   engine.recountHead()
   if (engine.sealedLsnEnd < frozen.lsnEnd) engine.sealedLsnEnd = frozen.lsnEnd
   dropLogs(engine, frozen)

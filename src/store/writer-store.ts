@@ -147,9 +147,9 @@ export class WriterStore {
     engine.checkOpen()
     const entry = snapshotOf(engine.manifest.snapshots, snapshot)
     const view = openSnapshot(engine.env, engine.paths, engine.runs, entry)
-    const release = engine.pins.pin(entry.state)
+    const release = engine.pins.pinFiles(entry.state)
     const { scheduler } = engine
-    const pin = (): (() => void) => engine.pins.pin(entry.state)
+    const pin = (): (() => void) => engine.pins.pinFiles(entry.state)
     const viewNow = (): typeof view => {
       engine.checkOpen()
       return view
@@ -304,7 +304,7 @@ export class WriterStore {
     const { state } = manifest
     const header = runs.index.index?.header
     if (!isIndexDue(state, header, { isClosing, runsMin: env.limits?.indexRunsMin })) return
-    const release = pins.pin(state)
+    const release = pins.pinFiles(state)
     try {
       const context = { vfs: env.vfs, paths, logger }
       await new Job(writeIndex(context, state, runs.index), scheduler).run()
@@ -330,7 +330,8 @@ export class WriterStore {
     }
     if (engine.headBytes < engine.headBytesMax) return
     const frozen = freezeHead(engine)
-    new Job(sealFrozen(engine, frozen), engine.scheduler).finishNow()
+    // What another job could not finish may go on later, with views of the same rows.
+    new Job(sealFrozen(engine, frozen, { isAlone: false }), engine.scheduler).finishNow()
     this.#noteSealed(frozen)
   }
 

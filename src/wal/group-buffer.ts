@@ -1,7 +1,9 @@
 // The record being staged: room for its header, then entries, filled in place and written to the
 // file from here, so that a row is copied once. Two of them take turns: one is staged while the
-// other waits for the device.
+// other waits for the device. Their memory is kept from group to group: touching new memory for the first time takes
+// longer than writing rows to it.
 import { VarveError, assert, limits } from '#base'
+import { bareBuffer } from '#batch'
 import { encodeEntryHeader, entryHeaderBytes, recordHeaderBytes, viewOf } from './layout.ts'
 
 /** Where to put an entry's bytes: [offset, offset + asked) of `bytes`. One object for all: valid
@@ -12,7 +14,11 @@ export interface Reservation {
   offset: number
 }
 
-const bytesFirst = 64 * 1024
+const bytesFirst = 96 << 10
+/** A busy log needs all the room of a group (limits.groupBytesMax) at once: growing to it by doubling would copy the
+ *  bytes again and again. */
+const growth = 8
+const bytesBusy = bytesFirst * growth * growth
 
 export class GroupBuffer {
   readonly reservation: Reservation
@@ -92,11 +98,12 @@ export class GroupBuffer {
   }
 
   #grow(bytes: number): void {
-    this.#move(Math.max(bytes, this.#bytes.length * 2))
+    const { length } = this.#bytes
+    this.#move(Math.max(bytes, length * (length < bytesBusy ? growth : 2)))
   }
 
   #move(bytes: number): void {
-    const moved = new Uint8Array(bytes)
+    const moved = new Uint8Array(bareBuffer(bytes))
     moved.set(this.#bytes.subarray(0, this.#length))
     this.#bytes = moved
     this.#view = viewOf(moved)

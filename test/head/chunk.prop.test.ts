@@ -1,8 +1,9 @@
 // Goal: the head reads as if its rows were sorted and merged one by one, at every moment, and a view that was taken
 // stays as it was.
 // Method: random calls; after each the views are compared with the naive oracle; old views are read again at the end.
+// Columns begin full of a pattern: a value that nobody wrote shows.
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { limits } from '#base'
 import { allocateColumn } from '#batch'
 import type { ColumnData } from '#batch'
@@ -21,6 +22,13 @@ import {
   wideRules,
 } from '../query/bed.ts'
 import type { PlainRow, Rule } from '../query/bed.ts'
+import { patternedMemory } from '../support/bare.ts'
+
+let zeroedAgain: () => void
+beforeAll(() => {
+  zeroedAgain = patternedMemory(0)
+})
+afterAll(() => zeroedAgain())
 
 function readView(view: ChunkView, specs: readonly ColumnSpec[], from = 0, end = view.rowCount) {
   const columns = new Map<number, ColumnData>()
