@@ -1,4 +1,5 @@
 // codec: a column of values <-> a page of bytes; pure.
+export { packed32Bytes } from './bitpack.ts'
 export { encodePage } from './encode.ts'
 export type { EncodeOptions, EncodedPage } from './encode.ts'
 export { newHabit } from './choose.ts'

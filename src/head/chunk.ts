@@ -95,8 +95,9 @@ export class Chunk {
     this.#fillEnd = needed
     if (needed <= this.#capacity) return
     this.#capacity = Math.max(needed, Math.min(this.#capacity * 2, limits.blockRowsMax))
+    const room = this.#memory?.isOpen === true ? undefined : this.#room.take
     for (const column of this.columns) {
-      if (column !== undefined) growColumn(column, this.#rowCount, this.#capacity, this.#room.take)
+      if (column !== undefined) growColumn(column, this.#rowCount, this.#capacity, room)
     }
   }
 

@@ -13,6 +13,7 @@ import {
   storeKind,
 } from '#schema'
 import type { Kind, PartitionWidth, SeriesKey, StoredKind } from '#schema'
+import type { PackHints } from '#wal'
 
 /** One series as the store works with it. */
 export interface SeriesRuntime {
@@ -29,6 +30,8 @@ export interface SeriesRuntime {
   isTold: boolean
   /** The newest rows in shared memory, where somebody asked for them. */
   ring: Ring | undefined
+  /** How columns packed in the log. Made when the first call of many rows comes. */
+  packHints: PackHints | undefined
 }
 
 export function rulesOfSeries(runtime: SeriesRuntime): RowRules {
@@ -129,6 +132,7 @@ export class Catalog {
       producersChanged: new Set(),
       isTold: true,
       ring: undefined,
+      packHints: undefined,
     }
     this.#seriesIdLast = Math.max(this.#seriesIdLast, entry.seriesId)
     this.#byKey.set(keyText(key), runtime)

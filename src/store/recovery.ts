@@ -55,6 +55,9 @@ export interface RecoveryContext {
 /** Bytes of the log between turns of the event loop: some milliseconds. */
 const turnBytes = 8 << 20
 
+/** Rows take about so many times the bytes in memory that they take in a log that packed them well. */
+const unpackedMost = 8
+
 /** @throws {VarveError} ERR_CORRUPT {file, offset}; ERR_VERSION, ERR_IO */
 export function* recover(context: RecoveryContext): Work<Recovered> {
   const { env, logger } = context
@@ -82,7 +85,7 @@ function* recoverWith(
   const replay = new Replay({ catalog, state, lsnEnd: undefined })
   const reading = readLogsInSteps(env, paths, state, replay, { upTo: 'all', isSalvage })
   const bytesMax = env.limits?.headBytesMax ?? limits.headBytesMax
-  const isLong = bytesOfLogs(context, state) > bytesMax
+  const isLong = bytesOfLogs(context, state) * unpackedMost > bytesMax
   const sealing = isLong
     ? new RecoverySeals(context, catalog, replay, memory, bytesMax, threadOf())
     : undefined

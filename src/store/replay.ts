@@ -1,9 +1,8 @@
 // Rows of the log into the head: at open, in readers, and for snapshots that hold rows which were not sealed yet.
 import { VarveError, assert } from '#base'
-import type { ColumnData } from '#batch'
 import { decodeChanges } from '#manifest'
 import type { ManifestState } from '#manifest'
-import { readColumn, readRowsEntry, rowsEntryType, unknownEntry } from '#wal'
+import { readColumn, readRowsEntry, rowsEntryType, unknownEntry, valueBytes } from '#wal'
 import type { LogEntry, RowsEntry } from '#wal'
 import type { Catalog, SeriesRuntime } from './catalog.ts'
 
@@ -20,7 +19,7 @@ export class Replay {
   readonly #options: ReplayOptions
   #epoch = -1n
   rows = 0
-  /** Of the rows taken, as the log has them. */
+  /** Of the rows taken, unpacked, about: what they take in memory. */
   bytes = 0
   /** After the last entry seen. */
   lsnEnd = 0n
@@ -53,9 +52,9 @@ export class Replay {
     if (lsnLast <= sealedLsn) return
     noteProducer(runtime, rows, lsnLast)
     assert(entry.lsnFirst > sealedLsn, 'replay: a seal takes whole appends')
-    this.#fill(runtime, rows, entry)
+    const rowBytes = this.#fill(runtime, rows, entry)
     this.rows += entry.rowCount
-    this.bytes += entry.bytes.length
+    this.bytes += Math.max(entry.bytes.length, entry.rowCount * rowBytes)
   }
 
   /** A chunk holds rows of one epoch. */
@@ -66,14 +65,17 @@ export class Replay {
     for (const runtime of this.#options.catalog.all()) runtime.head.freeze()
   }
 
-  #fill(runtime: SeriesRuntime, rows: RowsEntry, entry: LogEntry): void {
+  /** Returns what a row takes in memory, besides its texts. */
+  #fill(runtime: SeriesRuntime, rows: RowsEntry, entry: LogEntry): number {
     const { head } = runtime
     const { specs } = head.rules
     const filling = head.reserve(entry.rowCount)
     const { chunk, at } = filling
     const seen = new Set<number>()
+    let rowBytes = 0
     for (let index = 0; index < rows.columnCount; index += 1) {
-      const id = readColumn(rows.reader, entry.rowCount, at, (columnId): ColumnData | undefined => {
+      const id = readColumn(rows.reader, entry.rowCount, at, (columnId, physical) => {
+        rowBytes += valueBytes[physical]
         const spec = specs.find((candidate) => candidate.id === columnId)
         return spec === undefined ? undefined : chunk.column(spec, at)
       })
@@ -85,6 +87,7 @@ export class Replay {
       if (!seen.has(spec.id)) chunk.clear(spec, at, at + entry.rowCount)
     }
     head.commit(filling, entry.rowCount, entry.lsnFirst)
+    return rowBytes
   }
 }
 

@@ -51,7 +51,7 @@ export interface Appended {
   readonly lsnFirst: bigint
   /** After the last row. */
   readonly lsnEnd: bigint
-  /** Bytes the rows took, as the log writes them. */
+  /** Bytes the rows take unpacked, about. */
   readonly bytes: number
   readonly parts: readonly AppendedPart[]
 }
@@ -228,10 +228,10 @@ function stagePart(catalog: Catalog, part: Prepared, log: LogWriter): number {
     end: at + rowCount,
     definition,
     producer,
+    hints: rowCount > 1 ? (runtime.packHints ??= new Map()) : undefined,
   })
   const place = log.reserve(measured.bytes)
-  writeRows(measured, place)
-  log.commitEntry(rowsEntryType, rowCount, measured.bytes)
+  log.commitEntry(rowsEntryType, rowCount, writeRows(measured, place))
   return measured.bytes
 }
 

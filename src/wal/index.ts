@@ -40,8 +40,11 @@ export {
   readRowsEntry,
   rowsEntryType,
   unknownEntry,
+  valueBytes,
   writeOneRow,
   writeOneValue,
   writeRows,
 } from './rows-entry.ts'
+export { PackHint } from './packed-values.ts'
+export type { PackHints } from './packed-values.ts'
 export type { EntryColumn, MeasuredRows, RowsEntry, RowsToLog } from './rows-entry.ts'

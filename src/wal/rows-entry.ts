@@ -9,9 +9,10 @@
 //      series that the manifest does not know yet. The log comes before the manifest in telling of new series
 //      producer, if any:   u16 bytes of the id, the id (UTF-8), i64 sequence
 //      columns, in any order; one that is not here is absent in every row:
-//        u16 columnId, u8 physical (0 f64, 1 i64, 2 i32, 3 u8, 4 code, 5 bytes), u8 flags (1: present bytes follow),
-//        u32 bytes of what follows, then
-//          f64, i64, i32, u8   the values as they lie in memory
+//        u16 columnId, u8 physical (0 f64, 1 i64, 2 i32, 3 u8, 4 code, 5 bytes), u8 flags (1: present bytes follow,
+//        2: values are packed), u32 bytes of what follows, then
+//          f64, i64, i32, u8   the values as they lie in memory; f64 and i64 packed where the flag says so
+//                              (packed-values.ts)
 //          code                u32 count of strings; per string u32 bytes, UTF-8; then u32 codes, 0xffffffff absent
 //          bytes               u32 length a row, then the texts
 //        and, with flag 1, one byte a row: 1 present, 0 absent
@@ -21,6 +22,15 @@ import { ByteReader, VarveError, assert, assertNever } from '#base'
 import { absentCode, allocateColumn, codeOf, putText, reserveBytes } from '#batch'
 import type { BytesData, CodeData, ColumnData, Physical } from '#batch'
 import type { Reservation } from './group-buffer.ts'
+import {
+  PackHint,
+  packedBytesMax,
+  packedRowsMin,
+  packedVectorRows,
+  readPacked,
+  writePacked,
+} from './packed-values.ts'
+import type { PackHints } from './packed-values.ts'
 
 export const rowsEntryType = 1
 const fixedBytes = 12
@@ -28,9 +38,18 @@ const columnHeaderBytes = 8
 const flagDefinition = 1
 const flagProducer = 2
 const flagPresent = 1
+const flagPacked = 2
 const physicalNames: readonly Physical[] = ['f64', 'i64', 'i32', 'u8', 'code', 'bytes']
 const physicalIds: Record<Physical, number> = { f64: 0, i64: 1, i32: 2, u8: 3, code: 4, bytes: 5 }
-const valueBytes: Record<Physical, number> = { f64: 8, i64: 8, i32: 4, u8: 1, code: 4, bytes: 4 }
+/** Of a row, besides its texts. */
+export const valueBytes: Readonly<Record<Physical, number>> = {
+  f64: 8,
+  i64: 8,
+  i32: 4,
+  u8: 1,
+  code: 4,
+  bytes: 4,
+}
 /** Up to here values are written one by one: cheaper than making a view of the array. */
 const rowsFewMax = 8
 const bytesFewMax = 64
@@ -51,6 +70,8 @@ export interface RowsToLog {
   readonly end: number
   readonly definition: Uint8Array | undefined
   readonly producer: { readonly id: string; readonly sequence: bigint } | undefined
+  /** Columns of numbers are packed where they are given. */
+  readonly hints?: PackHints | undefined
 }
 
 /** The strings that rows of a code column use, numbered from 0. */
@@ -83,10 +104,16 @@ function localCodes(data: CodeData, from: number, end: number): LocalCodes {
 /** What must be known before the bytes can be reserved. Strings are encoded once, here. */
 export interface MeasuredRows {
   readonly rows: RowsToLog
+  /** At most. */
   readonly bytes: number
   readonly producerId: Uint8Array | undefined
   /** By column, for code columns. */
   readonly locals: readonly (LocalCodes | undefined)[] | undefined
+}
+
+function isPacked({ hints, from, end }: RowsToLog, { physical }: ColumnData): boolean {
+  if (hints === undefined || end - from < packedRowsMin) return false
+  return physical === 'f64' || physical === 'i64'
 }
 
 export function measureRows(rows: RowsToLog): MeasuredRows {
@@ -98,7 +125,8 @@ export function measureRows(rows: RowsToLog): MeasuredRows {
   let locals: (LocalCodes | undefined)[] | undefined
   for (let at = 0; at < rows.columns.length; at += 1) {
     const { data } = rows.columns[at]!
-    bytes += columnHeaderBytes + rowCount * valueBytes[data.physical]
+    bytes += columnHeaderBytes
+    bytes += isPacked(rows, data) ? packedBytesMax(rowCount) : rowCount * valueBytes[data.physical]
     if (data.physical === 'code') {
       locals ??= []
       locals[at] = localCodes(data, rows.from, rows.end)
@@ -116,8 +144,8 @@ function presentOf(data: ColumnData): Uint8Array | undefined {
   return 'present' in data ? data.present : undefined
 }
 
-/** Writes the entry to the place reserved for its bytes. */
-export function writeRows(measured: MeasuredRows, target: Reservation): void {
+/** Writes the entry to the place reserved for its bytes. Returns how many it took. */
+export function writeRows(measured: MeasuredRows, target: Reservation): number {
   const { rows, producerId, locals } = measured
   const { bytes, view } = target
   let at = target.offset
@@ -142,21 +170,48 @@ export function writeRows(measured: MeasuredRows, target: Reservation): void {
     at += 8
   }
   for (let index = 0; index < rows.columns.length; index += 1) {
-    const { columnId, data } = rows.columns[index]!
-    at = writeColumn(columnId, data, rows.from, rows.end, locals?.[index], target, at)
+    at = writeColumn(rows, rows.columns[index]!, locals?.[index], target, at)
   }
-  assert(at === target.offset + measured.bytes, 'rows entry: the bytes were measured')
+  const used = at - target.offset
+  assert(used <= measured.bytes, 'rows entry: the bytes were measured')
+  return used
+}
+
+function hintOf(hints: PackHints, columnId: number): PackHint {
+  let hint = hints.get(columnId)
+  if (hint === undefined) hints.set(columnId, (hint = new PackHint()))
+  return hint
+}
+
+/** A column of numbers, packed. */
+function writePackedColumn(
+  { hints, from, end }: RowsToLog,
+  { columnId, data }: EntryColumn,
+  target: Reservation,
+  start: number,
+): number {
+  assert(data.physical === 'f64' || data.physical === 'i64', 'rows entry: numbers are packed')
+  const { bytes, view } = target
+  view.setUint16(start, columnId, true)
+  bytes[start + 2] = physicalIds[data.physical]
+  bytes[start + 3] = flagPacked
+  const at = start + columnHeaderBytes
+  const after = writePacked(data, from, end, target, at, hintOf(hints!, columnId))
+  view.setUint32(start + 4, after - at, true)
+  return after
 }
 
 function writeColumn(
-  columnId: number,
-  data: ColumnData,
-  from: number,
-  end: number,
+  rows: RowsToLog,
+  column: EntryColumn,
   local: LocalCodes | undefined,
-  { bytes, view }: Reservation,
+  target: Reservation,
   start: number,
 ): number {
+  const { columnId, data } = column
+  if (isPacked(rows, data)) return writePackedColumn(rows, column, target, start)
+  const { from, end } = rows
+  const { bytes, view } = target
   const present = presentOf(data)
   view.setUint16(start, columnId, true)
   bytes[start + 2] = physicalIds[data.physical]
@@ -367,13 +422,22 @@ export function readColumn(
   const byteCount = reader.u32()
   if (physical === undefined) throw reader.corrupt('a column of unknown form')
   const end = reader.offset + byteCount
-  if (byteCount > reader.remaining || rowCount * valueBytes[physical] > byteCount) {
+  const isPackedColumn = (flags & flagPacked) !== 0
+  const bytesMin = isPackedColumn
+    ? Math.ceil(rowCount / packedVectorRows)
+    : rowCount * valueBytes[physical]
+  if (byteCount > reader.remaining || bytesMin > byteCount) {
     throw reader.corrupt(`${rowCount} rows of ${physical} in ${byteCount} bytes`)
   }
   const target =
     targetOf(columnId, physical) ?? allocateColumn(physical, at + rowCount, { optional: true })
   if (target.physical !== physical) throw reader.corrupt(`a column of ${target.physical} expected`)
-  readValues(reader, rowCount, target, at)
+  if (isPackedColumn) {
+    if (target.physical !== 'f64' && target.physical !== 'i64') {
+      throw reader.corrupt(`a packed column of ${physical}`)
+    }
+    readPacked(reader, rowCount, target, at)
+  } else readValues(reader, rowCount, target, at)
   const present = presentOf(target)
   if ((flags & flagPresent) !== 0) {
     const stored = reader.bytes(rowCount)
