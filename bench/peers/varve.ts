@@ -132,7 +132,7 @@ export const varve: Engine = {
   store: 'varve',
   isRowWise: false,
   feeds: [feedOf('varve', 'group'), feedOf('varve, sync', 'sync')],
-  keeps: [keepOf('varve', {})],
+  keeps: [keepOf('varve', {}), keepOf('varve, high', { level: 'high' })],
   open: (folder) => openReader(folder, aggregated),
 }
 
