@@ -81,6 +81,10 @@ export interface SimdKernels {
 
   /** lengths[r] + 1 times values[r], u32; 0 where that is `count` in all, else -1. */
   expandRuns(values: number, lengths: number, runs: number, count: number, out: number): number
+  /** The same with values of 8 bytes. */
+  expandRuns8(values: number, lengths: number, runs: number, count: number, out: number): number
+  /** lows[i] + highs[i] * 2^32 (u32 both), f64; exact below 2^53. */
+  f64Halves(lows: number, highs: number, count: number, out: number): void
   /** dictionary[add + codes[i]], 8 bytes each; -1 where a code passes the dictionary's `size` entries, else 0. */
   lookUp8(
     codes: number,

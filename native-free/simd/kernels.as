@@ -146,6 +146,33 @@ export function expandRuns(values: usize, lengths: usize, runs: i32, count: i32,
   return out === end ? 0 : -1
 }
 
+/** The same with values of 8 bytes. */
+export function expandRuns8(values: usize, lengths: usize, runs: i32, count: i32, out: usize): i32 {
+  const end = out + (<usize>count << 3)
+  for (let r = 0; r < runs; r += 1, values += 8, lengths += 4) {
+    const bytes = (<usize>load<u32>(lengths) + 1) << 3
+    if (load<u32>(lengths) >= 0x1fffffff || bytes > end - out) return -1
+    const v = v128.load64_splat(values)
+    const stop = out + bytes
+    for (; out < stop; out += 16) v128.store(out, v)
+    out = stop
+  }
+  return out === end ? 0 : -1
+}
+
+/** out[i] = lows[i] + highs[i] * 2^32, f64; exact below 2^53. */
+export function f64Halves(lows: usize, highs: usize, count: i32, out: usize): void {
+  const span = f64x2.splat(4294967296)
+  for (const end = lows + (<usize>count << 2); lows < end; lows += 16, highs += 16, out += 32) {
+    const l = v128.load(lows)
+    const h = v128.load(highs)
+    const first = f64x2.mul(f64x2.convert_low_i32x4_u(h), span)
+    const second = f64x2.mul(f64x2.convert_low_i32x4_u(upperHalf(h)), span)
+    v128.store(out, f64x2.add(first, f64x2.convert_low_i32x4_u(l)))
+    v128.store(out, f64x2.add(second, f64x2.convert_low_i32x4_u(upperHalf(l))), 16)
+  }
+}
+
 /** out[i] = dictionary[add + codes[i]], 8 bytes each. -1 where a code is not below `size - add`; else 0. */
 export function lookUp8(codes: usize, count: i32, dictionary: usize, add: u32, size: u32, out: usize): i32 {
   const most = size - add - 1

@@ -177,6 +177,21 @@ function valueTwins(u32: Uint32Array, f64: Float64Array, i64: BigInt64Array) {
       }
       return at === count ? 0 : -1
     },
+    expandRuns8(values: number, lengths: number, runs: number, count: number, out: number): number {
+      let at = 0
+      for (let r = 0; r < runs; r += 1) {
+        const end = at + u32[(lengths >>> 2) + r]! + 1
+        if (end > count) return -1
+        i64.fill(i64[(values >>> 3) + r]!, (out >>> 3) + at, (out >>> 3) + end)
+        at = end
+      }
+      return at === count ? 0 : -1
+    },
+    f64Halves(lows: number, highs: number, count: number, out: number): void {
+      for (let i = 0; i < count; i += 1) {
+        f64[(out >>> 3) + i] = u32[(highs >>> 2) + i]! * two32 + u32[(lows >>> 2) + i]!
+      }
+    },
     lookUp8(
       codes: number,
       count: number,

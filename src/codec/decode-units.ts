@@ -132,38 +132,23 @@ function expandRuns(stored: StoredVector, at: number, width: number): void {
   throw damaged('runs do not add up to their vector', place, vector)
 }
 
-const two32 = 4294967296
-
 /** Slots of 33 to 53 bits as doubles. */
 function unpackWideTo(to: number, stored: Uint8Array, at: number, count: number, width: number) {
-  const { kernels, f64, u32 } = arena()
+  const { kernels } = arena()
   const own = scratchOf()
   unpackTo(own.u32, stored, at, count, 32)
   unpackTo(own.others, stored, at + packed32Bytes(count, 32), count, width - 32)
-  kernels.f64Whole(own.u32, count, 0, 1, to)
-  const highs = own.others >>> 2
-  const units = to >>> 3
-  for (let i = 0; i < count; i += 1) {
-    f64[units + i] = f64[units + i]! + u32[highs + i]! * two32
-  }
+  kernels.f64Halves(own.u32, own.others, count, to)
 }
 
-/** Wide runs: rare, one value at a time. */
 function expandWideRuns(stored: StoredVector, at: number, width: number): void {
   const { meta, vector, bytes, present, place } = stored
-  const { f64, u32 } = arena()
   const own = scratchOf()
   const runs = meta.runs[vector]!
   unpackWideTo(own.values, bytes, at, runs, width)
   unpackTo(own.lengths, bytes, at + packedBytes(runs, width), runs, meta.lengthWidths[vector]!)
-  let from = 0
-  for (let run = 0; run < runs; run += 1) {
-    const end = from + u32[(own.lengths >>> 2) + run]! + 1
-    if (end > present) break
-    f64.fill(f64[(own.values >>> 3) + run]!, (own.units >>> 3) + from, (own.units >>> 3) + end)
-    from = end
-    if (run === runs - 1 && end === present) return
-  }
+  const { kernels } = arena()
+  if (kernels.expandRuns8(own.values, own.lengths, runs, present, own.units) === 0) return
   throw damaged('runs do not add up to their vector', place, vector)
 }
 

@@ -150,8 +150,26 @@ test('run lengths: whole ones, short ones, and those that pass the end', () => {
       expect(answers[0]).toBe(answers[1])
       if (isWhole) expect(answers[0]).toBe(0)
       if (answers[0] === 0) expect(read(simd, c, n * 4).equals(read(twin, c, n * 4))).toBe(true)
+      fill(a, list.length * 2, s, 'noise')
+      const wide = [simd, twin].map((k) => k.expandRuns8(a, b, list.length, n, c))
+      expect(wide).toEqual(answers)
+      if (wide[0] === 0) expect(read(simd, c, n * 8).equals(read(twin, c, n * 8))).toBe(true)
     }),
     { numRuns: 200 },
+  )
+})
+
+test('halves', () => {
+  fc.assert(
+    fc.property(count, seed, (n, s) => {
+      fill(a, n, s, 'noise')
+      put(
+        b,
+        Uint32Array.from({ length: n }, (_, i) => (i * s) & 0x1fffff),
+      )
+      same(c, n * 8, (k) => k.f64Halves(a, b, n, c))
+    }),
+    runs,
   )
 })
 
