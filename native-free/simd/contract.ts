@@ -94,6 +94,15 @@ export interface SimdKernels {
     size: number,
     out: number,
   ): number
+  /** The same with entries of 4 bytes. */
+  lookUp4(
+    codes: number,
+    count: number,
+    dictionary: number,
+    add: number,
+    size: number,
+    out: number,
+  ): number
 
   // ---- encoding
 

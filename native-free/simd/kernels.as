@@ -173,6 +173,19 @@ export function f64Halves(lows: usize, highs: usize, count: i32, out: usize): vo
   }
 }
 
+/** The same with entries of 4 bytes. */
+export function lookUp4(codes: usize, count: i32, dictionary: usize, add: u32, size: u32, out: usize): i32 {
+  const most = size - add - 1
+  let over: u32 = 0
+  const from = dictionary + (<usize>add << 2)
+  for (const end = codes + (<usize>count << 2); codes < end; codes += 4, out += 4) {
+    const code = load<u32>(codes)
+    over |= u32(code > most)
+    store<u32>(out, load<u32>(from + (<usize>min(code, most) << 2)))
+  }
+  return over === 0 ? 0 : -1
+}
+
 /** out[i] = dictionary[add + codes[i]], 8 bytes each. -1 where a code is not below `size - add`; else 0. */
 export function lookUp8(codes: usize, count: i32, dictionary: usize, add: u32, size: u32, out: usize): i32 {
   const most = size - add - 1

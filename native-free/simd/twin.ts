@@ -208,6 +208,22 @@ function valueTwins(u32: Uint32Array, f64: Float64Array, i64: BigInt64Array) {
       }
       return result
     },
+    lookUp4(
+      codes: number,
+      count: number,
+      dictionary: number,
+      add: number,
+      size: number,
+      out: number,
+    ): number {
+      let result = 0
+      for (let i = 0; i < count; i += 1) {
+        const code = u32[(codes >>> 2) + i]!
+        if (code >= size - add) result = -1
+        u32[(out >>> 2) + i] = u32[(dictionary >>> 2) + Math.min(add + code, size - 1)]!
+      }
+      return result
+    },
   }
 }
 

@@ -121,6 +121,28 @@ export function lookUpValues(stored: StoredVector, values: Float64Array): void {
   lookUp(stored, values, scratchOf().values)
 }
 
+/** A page's dictionary whose units are below 2^32, and where it is held as u32. */
+let narrowDictionary: { readonly at: number; held: Float64Array | undefined } | undefined
+
+/** The units of a vector of a page with a dictionary, all below 2^32, to scratch.u32. */
+export function lookUpNarrow(stored: StoredVector, dictionary: Float64Array): void {
+  const { meta, vector, present, place } = stored
+  const { kernels, u32, claim } = arena()
+  const own = scratchOf()
+  narrowDictionary ??= { at: claim(dictionaryBytesMax / 2), held: undefined }
+  if (narrowDictionary.held !== dictionary) {
+    u32.set(dictionary, narrowDictionary.at >>> 2)
+    narrowDictionary.held = dictionary
+  }
+  narrowSlots(stored, bodyOffset(meta, vector), meta.widths[vector]!)
+  const { length } = dictionary
+  const base = meta.bases[vector]!
+  const isInside =
+    base < length &&
+    kernels.lookUp4(own.u32, present, narrowDictionary.at, base, length, own.u32) === 0
+  if (!isInside) throw damaged('a code lies past its dictionary', place, vector)
+}
+
 function expandRuns(stored: StoredVector, at: number, width: number): void {
   const { meta, vector, bytes, present, place } = stored
   const { kernels } = arena()
@@ -133,7 +155,13 @@ function expandRuns(stored: StoredVector, at: number, width: number): void {
 }
 
 /** Slots of 33 to 53 bits as doubles. */
-function unpackWideTo(to: number, stored: Uint8Array, at: number, count: number, width: number) {
+export function unpackWideTo(
+  to: number,
+  stored: Uint8Array,
+  at: number,
+  count: number,
+  width: number,
+) {
   const { kernels } = arena()
   const own = scratchOf()
   unpackTo(own.u32, stored, at, count, 32)

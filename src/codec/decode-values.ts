@@ -60,7 +60,7 @@ export function valuesF64(stored: StoredVector): void {
 }
 
 /** Double units that reach farther from their origin are summed by BigInt. */
-const reachMax = 2 ** 50
+export const reachMax = 2 ** 50
 
 /** 64-bit integers of a vector to scratch.values. */
 export function valuesI64(stored: StoredVector): void {

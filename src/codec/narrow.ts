@@ -1,6 +1,6 @@
 // A vector as u32 units above its least integer: the one form that folds and products work on, whatever the encoding.
 import { arena } from '#kernel'
-import { scratchOf, unitsOf } from './decode-units.ts'
+import { lookUpNarrow, scratchOf, unitsOf } from './decode-units.ts'
 import type { StoredVector } from './decode-units.ts'
 import { sumDeltas } from './decode-values.ts'
 import { encodings, transforms } from './layout.ts'
@@ -8,6 +8,7 @@ import type { PageMeta } from './layout.ts'
 
 /** Units that reach so far from the least are not narrow; reaches are rounded, hence not 2^32. */
 const reachEnd = 2 ** 31
+const unitEnd = 2 ** 32
 
 /** Encodings whose vectors can be made units without anything but their own bytes. */
 const ownUnits: ReadonlySet<number> = new Set<number>([
@@ -41,6 +42,11 @@ export function narrowReach(meta: PageMeta, vector: number): number {
 export function narrowUnits(stored: StoredVector): bigint {
   const { meta, vector, present } = stored
   const own = scratchOf()
+  const { dictionary } = meta
+  if (dictionary !== undefined && dictionary.at(-1)! < unitEnd) {
+    lookUpNarrow(stored, dictionary)
+    return meta.base
+  }
   const form = unitsOf(stored)
   const origin = meta.origins[vector]!
   if (form.isNarrow && !form.hasDeltas) return origin

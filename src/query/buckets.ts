@@ -115,6 +115,14 @@ export class Buckets {
     return cuts
   }
 
+  /** The same for runs of equal times: run r stands for rows [starts[r], starts[r + 1]). */
+  cutRuns(timesAt: number, count: number, starts: Uint32Array): Cuts {
+    const cuts = this.cutAt(timesAt, 0, count)
+    const { bounds } = cuts
+    for (let bound = 0; bound <= cuts.count; bound += 1) bounds[bound] = starts[bounds[bound]!]!
+    return cuts
+  }
+
   #cutMonths(timesAt: number, from: number, end: number, cuts: Cuts): void {
     const times = arena().i64.subarray(timesAt >>> 3, (timesAt >>> 3) + end)
     let count = 0

@@ -3,7 +3,7 @@
 // conditions leave some; and decoded where a column has true reals, exceptions, or numbers too far apart.
 import { assertNever } from '#base'
 import { isNarrow, narrowReach, presentOf, rowsOf, vectorRows } from '#codec'
-import type { PageMeta } from '#codec'
+import type { PageMeta, Verdict } from '#codec'
 import { systemSpecs } from '#schema'
 import type { ColumnSpec } from '#schema'
 import { blockVectors } from '#segment'
@@ -15,7 +15,7 @@ import type { Treatment } from './explain.ts'
 import type { Slice } from './merge.ts'
 import { RunTests, byColumn } from './packed-source.ts'
 import type { BlockMetas } from './packed-source.ts'
-import { canKnow, isExact, knownOfZone } from './range-folds.ts'
+import { addZone, canKnow, isExact } from './range-folds.ts'
 import { VectorFold } from './vector-fold.ts'
 import type { RowTest } from './where.ts'
 
@@ -103,22 +103,34 @@ export class PackedFold {
     const isTested = verdict === 'some'
     const time = metas.get(timeId)!
     const open = this.#bucketOf(time.zone!.min[vector]!, time.zone!.max[vector]!)
-    const step = { vector, from, end, open, isTested }
-    if (verdict === 'none') return { ...step, way: 'skip' }
-    const isWhole = from === 0 && end === rowsOf(time.rowCount, vector) && !isTested
+    const way = this.#way(vector, from, end, open, verdict, metas, tests)
+    return { vector, from, end, open, isTested, way }
+  }
+
+  #way(
+    vector: number,
+    from: number,
+    end: number,
+    open: bigint | undefined,
+    verdict: Verdict,
+    metas: BlockMetas,
+    tests: RunTests,
+  ): Step['way'] {
+    if (verdict === 'none') return 'skip'
+    const isTested = verdict === 'some'
+    const time = metas.get(timeId)!
     if (this.#needsFirst()) {
-      if (from > 0 || isTested) return { ...step, way: 'decode' }
+      if (from > 0 || isTested) return 'decode'
       this.#rows.firstTime = time.zone!.min[vector]!
     }
     const { folds, pairs } = this.#rows.plan
     if (!isTested && open !== undefined && pairs.length === 0) {
-      if (folds.length === 0) return { ...step, way: 'footer' }
-      if (isWhole && folds.every((fold) => canKnowFold(metas, vector, fold))) {
-        return { ...step, way: 'footer' }
-      }
+      if (folds.length === 0) return 'footer'
+      const isWhole = from === 0 && end === rowsOf(time.rowCount, vector)
+      if (isWhole && folds.every((fold) => canKnowFold(metas, vector, fold))) return 'footer'
     }
     const isPacked = (!isTested || tests.canMark(metas, vector)) && this.#canFold(metas, vector)
-    return { ...step, way: isPacked ? 'fold' : 'decode' }
+    return isPacked ? 'fold' : 'decode'
   }
 
   /** The one row for all needs the time of its first row. */
@@ -171,7 +183,7 @@ export class PackedFold {
       const present = meta === undefined ? 0 : presentOf(meta, vector)
       if (present === 0) continue
       if (fold.isCountOnly) fold.addCount(present)
-      else fold.addKnown(knownOfZone(meta!, vector, fold.spec, present))
+      else addZone(fold, meta!, vector, present)
     }
   }
 }
@@ -179,13 +191,13 @@ export class PackedFold {
 function canKnowFold(metas: BlockMetas, vector: number, fold: ColumnFold): boolean {
   const meta = metas.get(fold.spec.id)
   if (meta === undefined || fold.isCountOnly || presentOf(meta, vector) === 0) return true
-  return !fold.needs.squares && canKnow(meta, vector)
+  return !fold.needs.squares && canKnow(meta, vector, fold.spec)
 }
 
 function canFoldColumn(meta: PageMeta | undefined, vector: number, fold: ColumnFold): boolean {
   if (meta === undefined || presentOf(meta, vector) === 0) return true
   if (fold.isCountOnly) return true
-  if (!isNarrow(meta, vector) || !isExact(meta, vector)) return false
+  if (!isNarrow(meta, vector) || !isExact(meta, vector, fold.spec)) return false
   return !fold.needs.squares || narrowReach(meta, vector) < squareReachEnd
 }
 
@@ -195,12 +207,12 @@ function canFoldPair(
   price: ColumnSpec,
   weight: ColumnSpec,
 ): boolean {
-  const columns = [metas.get(price.id), metas.get(weight.id)]
   let reach = 1
-  for (const meta of columns) {
+  for (const spec of [price, weight]) {
+    const meta = metas.get(spec.id)
     if (meta === undefined || presentOf(meta, vector) === 0) return true
     if (presentOf(meta, vector) < rowsOf(meta.rowCount, vector)) return false
-    if (!isNarrow(meta, vector) || !isExact(meta, vector)) return false
+    if (!isNarrow(meta, vector) || !isExact(meta, vector, spec)) return false
     reach *= narrowReach(meta, vector) + 1
   }
   return reach < productReachEnd

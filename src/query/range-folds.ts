@@ -4,9 +4,9 @@ import { transforms } from '#codec'
 import { arena } from '#kernel'
 import { doubleOfScaled } from '#schema'
 import type { ColumnSpec } from '#schema'
-import { assert, limits } from '#base'
+import { limits } from '#base'
 import { decimalIntegerEnd, decimalScaleMax } from './exact-sum.ts'
-import type { ColumnFold, Known, PairFold } from './column-fold.ts'
+import type { ColumnFold, PairFold } from './column-fold.ts'
 
 const rangesMax = limits.vectorRows
 const power10 = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`))
@@ -16,48 +16,83 @@ export function scaleOf(meta: Pick<PageMeta, 'transform' | 'scale'>, spec: Colum
   return meta.transform === transforms.decimal ? meta.scale : spec.scale
 }
 
-/** Whether all values of a vector without exceptions are what exact sums take for decimals, so that they may be added
- *  as the page's integers. */
-export function isExact(meta: PageMeta, vector: number): boolean {
-  if (meta.transform === transforms.integer) return true
-  if (meta.transform !== transforms.decimal || meta.scale > decimalScaleMax) return false
-  const { min, max } = meta.zone!
-  return Number(max[vector]!) < decimalIntegerEnd && Number(min[vector]!) > -decimalIntegerEnd
-}
-
 /** The value of a column's integer. */
-export function valueOf(integer: bigint, scale: number): number {
+function valueOf(integer: bigint, scale: number): number {
   return scale === 0 ? Number(integer) : doubleOfScaled(integer, scale)
 }
 
-/** Whether the zone map of a vector that has values tells all of `Known` but squares. */
-export function canKnow(meta: PageMeta, vector: number): boolean {
-  if (meta.zone?.sum === undefined || !isExact(meta, vector)) return false
-  return meta.exceptions === undefined || meta.exceptions[vector] === 0
+/** The zone map of a page as doubles, made at the first look at it: a number a vector. */
+interface ZoneValues {
+  /** 1: all values are what exact sums take for decimals, so that they may be added as the page's integers. */
+  readonly exact: Uint8Array
+  /** 1: the zone map tells all of `Known` but squares. */
+  readonly known: Uint8Array
+  /** NaN where it is no safe integer. */
+  readonly sum: Float64Array
+  readonly min: Float64Array
+  readonly max: Float64Array
+  readonly first: Float64Array
+  readonly last: Float64Array
 }
 
-/** What the zone map of a vector with `count` values tells, where `canKnow` says that it can. */
-export function knownOfZone(
-  meta: PageMeta,
-  vector: number,
-  spec: ColumnSpec,
-  count: number,
-): Known {
-  const { zone } = meta
-  assert(zone?.sum !== undefined, 'a zone map that is asked for a sum keeps it')
+const zoneValues = new WeakMap<PageMeta, ZoneValues>()
+
+function isExactScale(meta: PageMeta): boolean {
+  if (meta.transform === transforms.integer) return true
+  return meta.transform === transforms.decimal && meta.scale <= decimalScaleMax
+}
+
+function zoneValuesOf(meta: PageMeta, spec: ColumnSpec): ZoneValues {
+  let values = zoneValues.get(meta)
+  if (values !== undefined) return values
+  const { zone, vectorCount, exceptions } = meta
+  const line = (): Float64Array => new Float64Array(vectorCount)
+  const made = { sum: line(), min: line(), max: line(), first: line(), last: line() }
+  values = { exact: new Uint8Array(vectorCount), known: new Uint8Array(vectorCount), ...made }
+  zoneValues.set(meta, values)
+  if (zone === undefined || !isExactScale(meta)) return values
   const scale = scaleOf(meta, spec)
-  const total = zone.sum[vector]!
-  const safe = Number(total)
-  return {
-    count,
-    scale,
-    sum: Number.isSafeInteger(safe) ? safe : total,
-    squares: 0n,
-    min: valueOf(zone.min[vector]!, scale),
-    max: valueOf(zone.max[vector]!, scale),
-    first: valueOf(zone.first[vector]!, scale),
-    last: valueOf(zone.last[vector]!, scale),
+  const isDecimal = meta.transform === transforms.decimal
+  for (let v = 0; v < vectorCount; v += 1) {
+    const size = Math.max(Math.abs(Number(zone.min[v]!)), Math.abs(Number(zone.max[v]!)))
+    if (isDecimal && size >= decimalIntegerEnd) continue
+    values.exact[v] = 1
+    if (zone.sum === undefined || (exceptions !== undefined && exceptions[v]! > 0)) continue
+    values.known[v] = 1
+    const sum = Number(zone.sum[v]!)
+    made.sum[v] = Number.isSafeInteger(sum) ? sum : Number.NaN
+    made.min[v] = valueOf(zone.min[v]!, scale)
+    made.max[v] = valueOf(zone.max[v]!, scale)
+    made.first[v] = valueOf(zone.first[v]!, scale)
+    made.last[v] = valueOf(zone.last[v]!, scale)
   }
+  return values
+}
+
+/** Whether the values of a vector without exceptions may be added as the page's integers. */
+export function isExact(meta: PageMeta, vector: number, spec: ColumnSpec): boolean {
+  return zoneValuesOf(meta, spec).exact[vector] === 1
+}
+
+/** Whether the zone map of a vector that has values tells all of `Known` but squares. */
+export function canKnow(meta: PageMeta, vector: number, spec: ColumnSpec): boolean {
+  return zoneValuesOf(meta, spec).known[vector] === 1
+}
+
+/** Adds what the zone map of a vector with `count` values tells, where `canKnow` says that it can. */
+export function addZone(fold: ColumnFold, meta: PageMeta, vector: number, count: number): void {
+  const { sum, min, max, first, last } = zoneValuesOf(meta, fold.spec)
+  const total = sum[vector]!
+  fold.addKnown({
+    count,
+    scale: scaleOf(meta, fold.spec),
+    sum: Number.isNaN(total) ? meta.zone!.sum![vector]! : total,
+    squares: 0n,
+    min: min[vector]!,
+    max: max[vector]!,
+    first: first[vector]!,
+    last: last[vector]!,
+  })
 }
 
 interface FoldPlaces {

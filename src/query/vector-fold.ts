@@ -1,6 +1,15 @@
 // Folds rows of one vector, all of its columns, range by range of its buckets. Rows are chosen by bits; what a column
 // lacks is left out of its ranges.
-import { int64sAt, narrowAt, narrowUnits, presentOf, rowsOf, validityOf, vectorRows } from '#codec'
+import {
+  int64sAt,
+  narrowAt,
+  narrowUnits,
+  presentOf,
+  rowsOf,
+  timeRunsOf,
+  validityOf,
+  vectorRows,
+} from '#codec'
 import type { StoredVector } from '#codec'
 import { arena } from '#kernel'
 import { systemSpecs } from '#schema'
@@ -108,7 +117,11 @@ export class VectorFold {
     isTested: boolean,
   ): Cuts {
     if (open !== undefined) return this.#buckets.one(open, from, end)
-    const timesAt = int64sAt(this.#pages.get(timeId)!.at(vector))
+    const stored = this.#pages.get(timeId)!.at(vector)
+    const isWhole = !isTested && from === 0 && end === rowsOf(stored.meta.rowCount, vector)
+    const runs = isWhole ? timeRunsOf(stored) : undefined
+    if (runs !== undefined) return this.#buckets.cutRuns(runs.timesAt, runs.count, runs.starts)
+    const timesAt = int64sAt(stored)
     if (!isTested) return this.#buckets.cutAt(timesAt, from, end)
     const { bits, times } = placesOf()
     arena().kernels.gather8(timesAt, bits, vectorRows, times)

@@ -180,6 +180,7 @@ test('dictionaries: codes inside and past the end', () => {
       const codes = Uint32Array.from({ length: n }, (_, i) => (i * s) % (size + (s % 2)))
       put(a, codes)
       same(c, n * 8, (k) => k.lookUp8(a, n, b, Math.min(add, size - 1), size, c))
+      same(c, n * 4, (k) => k.lookUp4(a, n, b, Math.min(add, size - 1), size, c))
     }),
     runs,
   )
