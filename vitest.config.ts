@@ -20,6 +20,7 @@ export default defineConfig({
     setupFiles: ['test/support/seed.ts'],
     testTimeout: 60_000,
     maxConcurrency: 2,
+    maxWorkers: 2,
     reporters: ['default', './test/support/skip-reporter.ts'],
     coverage: {
       provider: 'v8',
