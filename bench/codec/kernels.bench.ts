@@ -57,7 +57,7 @@ function encodeAll(column: ColumnData, pages: number, take: (page: EncodedPage) 
   let previous: PageMeta | undefined
   for (let page = 0; page < pages; page += 1) {
     const options = { optional: false, level: 'medium' } as const
-    const own = previous === undefined ? options : { ...options, previous }
+    const own = previous === undefined ? options : { ...options, previous, block: page }
     const encoded = encodePage(column, page * pageRows, pageRows, own)
     previous = encoded.meta
     take(encoded)
