@@ -16,7 +16,7 @@ import { PackedFold } from './packed-fold.ts'
 import { packedOf } from './packed-source.ts'
 import { planRows, resolvePiece } from './plan.ts'
 import type { SeriesSources } from './range.ts'
-import { Scratch, lotsOf } from './select.ts'
+import { Scratch, SelectedRows, lotsOf } from './select.ts'
 
 const timeSpec = systemSpecs[0]!
 
@@ -37,7 +37,8 @@ export class DecodedFold {
   }
 
   add({ source, from, end }: Slice): void {
-    this.#treatment.decoded(source, from, end)
+    // Chosen rows were noted when they were chosen.
+    if (!(source instanceof SelectedRows)) this.#treatment.decoded(source, from, end)
     const columns = this.#scratch.read(source, this.#specs, from, end)
     const time = columns[0] as I64Data
     const rowCount = end - from
