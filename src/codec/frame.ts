@@ -9,23 +9,40 @@ import type { ByteReader, ByteWriter } from '#base'
 import { bitsOfBig } from './layout.ts'
 import { boundsOf } from './units.ts'
 
+const two32 = 4294967296
+
+/** Adds the lowest `count` <= 24 bits of `value` at bit `at`. */
+function putBits(bytes: Uint8Array, at: number, value: number, count: number): void {
+  const b = at >>> 3
+  const word = (value & ((1 << count) - 1)) << (at & 7)
+  bytes[b]! |= word
+  bytes[b + 1]! |= word >>> 8
+  bytes[b + 2]! |= word >>> 16
+  bytes[b + 3]! |= word >>> 24
+}
+
+/** The bits of value - least of each, lowest first: in halves of 32 bits, since every page has some five hundred and
+ *  BigInt leaves garbage. */
 function bits(values: BigUint64Array, least: bigint, width: number): Uint8Array {
-  const bytes = new Uint8Array((values.length * width + 7) >>> 3)
-  let held = 0n
-  let heldBits = 0
-  let at = 0
-  for (const value of values) {
-    held |= BigInt.asUintN(64, value - least) << BigInt(heldBits)
-    heldBits += width
-    while (heldBits >= 8) {
-      bytes[at] = Number(held & 0xffn)
-      at += 1
-      held >>= 8n
-      heldBits -= 8
-    }
+  const byteCount = (values.length * width + 7) >>> 3
+  // What is put near the end reaches past it, with zeros.
+  const bytes = new Uint8Array(byteCount + 4)
+  const halves = new Uint32Array(values.buffer, values.byteOffset, values.length * 2)
+  const leastLow = Number(BigInt.asUintN(32, least))
+  const leastHigh = Number(BigInt.asUintN(32, least >> 32n))
+  const narrow = Math.min(width, 24)
+  const middle = Math.min(width - narrow, 24)
+  const top = width - narrow - middle
+  for (let i = 0, at = 0; i < values.length; i += 1, at += width) {
+    const difference = halves[i * 2]! - leastLow
+    const low = difference >>> 0
+    putBits(bytes, at, low, narrow)
+    if (middle === 0) continue
+    const high = halves[i * 2 + 1]! - leastHigh - (difference < 0 ? 1 : 0)
+    putBits(bytes, at + 24, (low >>> 24) | (high << 8), middle)
+    if (top > 0) putBits(bytes, at + 48, high >>> 16, top)
   }
-  if (heldBits > 0) bytes[at] = Number(held)
-  return bytes
+  return bytes.subarray(0, byteCount)
 }
 
 /** Writes a frame of unsigned integers. */
@@ -44,7 +61,11 @@ export function writeFrame(writer: ByteWriter, values: BigUint64Array): void {
 /** Writes a frame of unsigned whole numbers below 2^53. */
 export function writeNumbers(writer: ByteWriter, values: ArrayLike<number>): void {
   const big = new BigUint64Array(values.length)
-  for (let i = 0; i < values.length; i += 1) big[i] = BigInt(values[i]!)
+  const halves = new Uint32Array(big.buffer)
+  for (let i = 0; i < values.length; i += 1) {
+    halves[i * 2] = values[i]! // its lowest 32 bits
+    halves[i * 2 + 1] = values[i]! / two32
+  }
   writeFrame(writer, big)
 }
 
@@ -63,8 +84,6 @@ export function writeSigned(writer: ByteWriter, values: Float64Array): void {
   writer.u8(width).zigzag64(leastBig)
   if (width > 0) writer.bytes(bits(big, 0n, width))
 }
-
-const two32 = 4294967296
 
 function readWidth(reader: ByteReader): number {
   const width = reader.u8()

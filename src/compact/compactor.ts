@@ -171,7 +171,7 @@ export interface ThreadWriter {
    *  it is done nobody may look at them, and where this throws they are gone.
    *  @throws {VarveError} as writeFiles; ERR_IO where the thread died */
   write(
-    target: Pick<WriteJob, 'storeId' | 'level'>,
+    target: Pick<WriteJob, 'storeId' | 'level' | 'syncStepBytes'>,
     plans: readonly FilePlan[],
   ): Promise<readonly DraftFile[]>
   close(): Promise<void>

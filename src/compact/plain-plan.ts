@@ -43,6 +43,7 @@ export interface WriteJob {
   readonly work: 'write'
   readonly storeId: Uint8Array
   readonly level: Level
+  readonly syncStepBytes: number
   readonly files: readonly {
     readonly output: OutputFile
     readonly series: readonly PlainSeries[]
@@ -62,7 +63,7 @@ export interface MovingJob {
 
 /** Until the lent memory is put back nobody may look at the rows of `plans`. */
 export function writeJobOf(
-  { storeId, level }: Pick<WriteJob, 'storeId' | 'level'>,
+  { storeId, level, syncStepBytes }: Pick<WriteJob, 'storeId' | 'level' | 'syncStepBytes'>,
   plans: readonly FilePlan[],
 ): MovingJob {
   const lent: Lent[] = []
@@ -76,7 +77,7 @@ export function writeJobOf(
       for (const { columns } of sources) for (const column of columns) addBuffers(column, moved)
     }
   }
-  return { job: { work: 'write', storeId, level, files }, moved, lent }
+  return { job: { work: 'write', storeId, level, syncStepBytes, files }, moved, lent }
 }
 
 /** On the thread: what is to go back. */

@@ -34,8 +34,9 @@ export async function runOnThread(
     if (!('work' in job)) {
       return { end: 'done', drafts: runStepsNow(compactFiles(diskVfs, job, check)), threadId }
     }
-    const { storeId, level } = job
-    const drafts = runStepsNow(writeFiles({ vfs: diskVfs, storeId, level }, plansOf(job), check))
+    const { storeId, level, syncStepBytes } = job
+    const target = { vfs: diskVfs, storeId, level, syncStepBytes }
+    const drafts = runStepsNow(writeFiles(target, plansOf(job), check))
     return { end: 'done', drafts, threadId, memory: lentMemoryOf(job) }
   } catch (error) {
     return outcomeOf(error)

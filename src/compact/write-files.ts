@@ -52,6 +52,9 @@ export interface WriteTarget {
   readonly vfs: Vfs
   readonly storeId: Uint8Array
   readonly level?: Level
+  /** Written bytes after which a file is synced, so that the log's own syncs do not wait behind a
+   *  long one. @default 2 MiB */
+  readonly syncStepBytes?: number
 }
 
 export interface DraftFile {
@@ -61,9 +64,7 @@ export interface DraftFile {
 
 /** Series of fewer rows than this share a pack. */
 const segmentRowsMin = 16_384
-/** Written bytes after which a file is synced, so that the log's own syncs do not wait behind a
- *  long one. */
-const syncStepBytes = 2 << 20
+const syncStepDefault = 2 << 20
 /** Rows after which others get a turn: a pack has many short runs. */
 const turnRows = 65_536
 
@@ -120,13 +121,14 @@ interface OpenFile {
   readonly file: VfsFile
   readonly writer: SegmentWriter
   readonly spare: SpareColumns
+  readonly syncStepBytes: number
   syncedBytes: number
   /** Written since the last turn. */
   rows: number
 }
 
 function* writeFile(
-  { vfs, storeId, level }: WriteTarget,
+  { vfs, storeId, level, syncStepBytes = syncStepDefault }: WriteTarget,
   { output, series }: FilePlan,
   check: () => void,
 ): WriteWork<FinishedFile | undefined> {
@@ -135,7 +137,8 @@ function* writeFile(
   try {
     const options = { fileKind, fileNumber, storeId, ...(level === undefined ? {} : { level }) }
     const writer = new SegmentWriter(file, options)
-    const open: OpenFile = { file, writer, spare: new SpareColumns(), syncedBytes: 0, rows: 0 }
+    const spare = new SpareColumns()
+    const open: OpenFile = { file, writer, spare, syncStepBytes, syncedBytes: 0, rows: 0 }
     let runCount = 0
     for (const plan of series) {
       for (const run of plan.runs) if (yield* writeRun(open, plan, run, check)) runCount += 1
@@ -173,7 +176,7 @@ function* writeRun(
     isBegun = true
     writer.addBlock(columns, 0, rowCount)
     open.rows += rowCount
-    if (writer.bytes - open.syncedBytes >= syncStepBytes) {
+    if (writer.bytes - open.syncedBytes >= open.syncStepBytes) {
       open.syncedBytes = writer.bytes
       open.rows = 0
       yield { step: 'sync', file: open.file }

@@ -19,6 +19,8 @@ export class HeadSeries {
   #isFrozen = true
   #rowCount = 0
   readonly #memory: ChunkMemory | undefined
+  /** It filled one. */
+  #fillsChunks = false
 
   /** `memory`: where new chunks have their columns. Default: arrays of their own, zeroed. */
   constructor(rules: RowRules, memory?: ChunkMemory) {
@@ -49,8 +51,12 @@ export class HeadSeries {
     let chunk = this.#chunks.at(-1)
     const isFull = chunk !== undefined && chunk.rowCount + count > limits.blockRowsMax
     if (chunk === undefined || this.#isFrozen || (isFull && chunk.rowCount > 0)) {
-      // A series that filled one chunk will fill the next: no growing then.
-      chunk = new Chunk(isFull ? Math.max(count, limits.blockRowsMax) : count, this.#memory)
+      // A series that filled one chunk will fill the next: no growing then. In a recovery also the
+      // one after a lot was taken; in a store that runs, seals may come more often than rows.
+      this.#fillsChunks ||= isFull
+      const isLarge = isFull || (this.#fillsChunks && this.#memory?.isOpen === true)
+      const rowsExpected = isLarge ? Math.max(count, limits.blockRowsMax) : count
+      chunk = new Chunk(rowsExpected, this.#memory)
       this.#chunks.push(chunk)
       this.#isFrozen = false
     }

@@ -36,6 +36,8 @@ interface Lot {
 
 /** Edits of about so many changes: each is synced by itself. */
 const changesPerEdit = 4096
+/** No log is being written whose syncs would wait. */
+const syncStepBytes = Number.MAX_SAFE_INTEGER
 /** Lots that wait for the thread while it writes one: so it has no pause, and memory a bound. */
 const waitingMax = 1
 /** Lots in memory beside the one that is being read. */
@@ -162,7 +164,7 @@ export class RecoverySeals {
   async #writeOnThread(lot: Lot, thread: ThreadWriter): Promise<void> {
     try {
       const plans = planFiles(this.#writer, lot.series.map(planSeal))
-      lot.drafts = await thread.write(this.#writer, plans)
+      lot.drafts = await thread.write({ ...this.#writer, syncStepBytes }, plans)
       if (!this.#lots.includes(lot)) this.#remove(lot.drafts)
     } catch (error) {
       this.#lost = new ThreadLost('the rows that a thread was to seal went with it', {
@@ -176,7 +178,8 @@ export class RecoverySeals {
     try {
       const plans = planFiles(this.#writer, lot.series.map(planSeal))
       const { storeId, level } = this.#writer
-      lot.drafts = yield* writeFiles({ vfs: env.vfs, storeId, level }, plans, () => {})
+      const target = { vfs: env.vfs, storeId, level, syncStepBytes }
+      lot.drafts = yield* writeFiles(target, plans, () => {})
     } catch (error) {
       this.#giveUp(error, lot)
     }

@@ -18,6 +18,8 @@ export interface ReplayOptions {
 export class Replay {
   readonly #options: ReplayOptions
   #epoch = -1n
+  /** Columns of the entry that is being read. */
+  readonly #seen = new Set<number>()
   rows = 0
   /** Of the rows taken, unpacked, about: what they take in memory. */
   bytes = 0
@@ -71,7 +73,8 @@ export class Replay {
     const { specs } = head.rules
     const filling = head.reserve(entry.rowCount)
     const { chunk, at } = filling
-    const seen = new Set<number>()
+    const seen = this.#seen
+    seen.clear()
     let rowBytes = 0
     for (let index = 0; index < rows.columnCount; index += 1) {
       const id = readColumn(rows.reader, entry.rowCount, at, (columnId, physical) => {

@@ -51,6 +51,39 @@ test('orderliness tells whether rows stand in read order, also against the row b
   )
 })
 
+test('steps of time between any two int64 are told by their sign', () => {
+  const ends = [
+    -(1n << 63n),
+    (1n << 63n) - 1n,
+    -1n,
+    0n,
+    1n,
+    (1n << 32n) - 1n,
+    1n << 32n,
+    -(1n << 32n),
+  ]
+  const near = fc
+    .tuple(fc.constantFrom(...ends), fc.bigInt(-2n, 2n))
+    .map(([end, step]) => BigInt.asIntN(64, end + step))
+  const times = fc.array(fc.oneof(fc.bigInt(-(1n << 63n), (1n << 63n) - 1n), near), {
+    minLength: 2,
+    maxLength: 4,
+  })
+  fc.assert(
+    fc.property(times, (drawn) => {
+      const keys: OrderKeys = {
+        time: { physical: 'i64', values: BigInt64Array.from(drawn) },
+        order: [],
+      }
+      const pairs = drawn.slice(1).map((time, at) => [drawn[at]!, time] as const)
+      const isOrdered = pairs.every(([a, b]) => a <= b)
+      const isStrict = pairs.every(([a, b]) => a < b)
+      expect(orderliness(keys, 0, drawn.length)).toEqual({ isOrdered, isStrict })
+    }),
+    { numRuns: 500 },
+  )
+})
+
 describe('resolveDuplicates', () => {
   const standing = (rule: Rule, rows: readonly PlainRow[]) => {
     const { rules, columns, time, keys } = setUp(rule, rows)

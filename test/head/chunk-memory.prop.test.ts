@@ -88,7 +88,7 @@ function lendAndTakeBack(head: HeadSeries): void {
     rowsMax: head.rowCount,
     runs: [run],
   }
-  const target = { storeId: new Uint8Array(16), level: 'medium' } as const
+  const target = { storeId: new Uint8Array(16), level: 'medium', syncStepBytes: 1 << 21 } as const
   const output = { fileKind: 'segment', fileNumber: 1, draft: 'draft' } as const
   const before = views.map((view) => read(view, rules.specs))
   const { job, moved, lent } = writeJobOf(target, [{ output, series: [series] }])
