@@ -245,6 +245,11 @@ export interface SimdKernels {
   /** Sum (u64), least, most, first, last (u32) of each range of units (u32) -> 24 bytes a range; of an empty one 0,
    *  2^32 - 1, 0, 0, 0. */
   foldU32(units: number, bounds: number, ranges: number, out: number): void
+  /** units[0] = first, units[i] = units[i - 1] + step + units[i], u32, in place; wraps. */
+  u32Deltas(units: number, count: number, first: number, step: number): void
+  /** The first place whose sum of step + slots[j] (u32), j from 1 to the place, is at or above `gap`; count where there
+   *  is none. step and gap are whole, from 0 to below 2^53; count is at most 1,024; slots[0] becomes 0. */
+  placeOfSum(slots: number, count: number, step: number, gap: number): number
   /** The sum of a[i] * b[i] (u32) over each range, u64 each; wraps. */
   dotU32(a: number, b: number, bounds: number, ranges: number, out: number): void
   /** Cuts the rising times (i64) of rows [from, end) into buckets of `width` that begin at multiples of it above

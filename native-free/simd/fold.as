@@ -47,6 +47,57 @@ export function foldU32(units: usize, bounds: usize, ranges: i32, out: usize): v
   }
 }
 
+/** units[0] = first, units[i] = units[i - 1] + step + units[i] (u32), in place; wraps. */
+export function u32Deltas(units: usize, count: i32, first: u32, step: u32): void {
+  const zero = i32x4.splat(0)
+  const s = i32x4.splat(step)
+  let carry = i32x4.splat(first - step)
+  store<u32>(units, 0)
+  for (const end = units + (<usize>count << 2); units < end; units += 16) {
+    let v = i32x4.add(s, v128.load(units))
+    v = i32x4.add(v, i8x16.shuffle(zero, v, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27))
+    v = i32x4.add(v, i8x16.shuffle(zero, v, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23))
+    v128.store(units, i32x4.add(carry, v))
+    // What is carried on waits for one addition alone.
+    carry = i32x4.add(carry, i8x16.shuffle(v, v, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15))
+  }
+}
+
+/** The first place whose sum of step + slots[j] (u32), j from 1 to the place, is at or above `gap`; count where there is
+ *  none. step and gap are whole, from 0 to below 2^53; slots[0] becomes 0. */
+export function placeOfSum(slots: usize, count: i32, step: f64, gap: f64): i32 {
+  const s = <u64>step
+  const most = <u64>gap
+  store<u32>(slots, 0)
+  // Slot 0 stands for no step.
+  let total: u64 = 0 - s
+  let place = 0
+  for (; place + 16 <= count; place += 16) {
+    const at = slots + (<usize>place << 2)
+    const a = v128.load(at)
+    const b = v128.load(at, 16)
+    const c = v128.load(at, 32)
+    const d = v128.load(at, 48)
+    const low = i64x2.add(
+      i64x2.add(i64x2.extend_low_i32x4_u(a), i64x2.extend_low_i32x4_u(b)),
+      i64x2.add(i64x2.extend_low_i32x4_u(c), i64x2.extend_low_i32x4_u(d)),
+    )
+    const high = i64x2.add(
+      i64x2.add(i64x2.extend_high_i32x4_u(a), i64x2.extend_high_i32x4_u(b)),
+      i64x2.add(i64x2.extend_high_i32x4_u(c), i64x2.extend_high_i32x4_u(d)),
+    )
+    const sums = i64x2.add(low, high)
+    const next = total + 16 * s + <u64>i64x2.extract_lane(sums, 0) + <u64>i64x2.extract_lane(sums, 1)
+    if (next >= most) break
+    total = next
+  }
+  for (; place < count; place += 1) {
+    total += s + load<u32>(slots + (<usize>place << 2))
+    if (total >= most) return place
+  }
+  return count
+}
+
 /** The sum of a[i] * b[i] over each range, u64, wraps. */
 export function dotU32(a: usize, b: usize, bounds: usize, ranges: i32, out: usize): void {
   for (let r = 0; r < ranges; r += 1, bounds += 4, out += 8) {

@@ -13,7 +13,7 @@ function upperHalf(v: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function shiftPair(v: v128): v128 {
-  return i8x16.shuffle(i64x2.splat(0), v, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+  return i8x16.shuffle(i64x2.splat(0), v, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 }
 
 // ---- units (u32) to values
@@ -64,26 +64,45 @@ export function i64Whole(units: usize, count: i32, origin: i64, gcd: i64, out: u
   }
 }
 
+/** What sums up deltas: `low` and `high` are four of them without the step. Gives what is carried on. */
+// @ts-ignore: decorator
+@inline
+function fourDeltas(low: v128, high: v128, s: v128, carry: v128, out: usize): v128 {
+  low = i64x2.add(s, low)
+  high = i64x2.add(s, high)
+  low = i64x2.add(low, shiftPair(low))
+  high = i64x2.add(i64x2.add(high, shiftPair(high)), upperHalf(low))
+  v128.store(out, i64x2.add(carry, low))
+  v128.store(out, i64x2.add(carry, high), 16)
+  // Waits for one addition alone.
+  return i64x2.add(carry, upperHalf(high))
+}
+
 /** out[0] = first, out[i] = out[i - 1] + step + gcd * units[i], i64; all wrap. Sets units[0] to 0. */
 export function i64Deltas(units: usize, count: i32, first: i64, step: i64, gcd: i64, out: usize): void {
   const s = i64x2.splat(step)
-  const g = i64x2.splat(gcd)
-  const narrow = i32x4.splat(<u32>gcd)
-  const isNarrow = gcd >>> 32 === 0
   let carry = i64x2.splat(first - step)
   store<u32>(units, 0)
-  for (const end = units + (<usize>count << 2); units < end; units += 16, out += 32) {
-    const u = v128.load(units)
-    let low = isNarrow ? i64x2.extmul_low_i32x4_u(u, narrow) : i64x2.mul(g, i64x2.extend_low_i32x4_u(u))
-    let high = isNarrow ? i64x2.extmul_high_i32x4_u(u, narrow) : i64x2.mul(g, i64x2.extend_high_i32x4_u(u))
-    low = i64x2.add(s, low)
-    high = i64x2.add(s, high)
-    low = i64x2.add(low, shiftPair(low))
-    high = i64x2.add(high, shiftPair(high))
-    v128.store(out, i64x2.add(carry, low))
-    high = i64x2.add(carry, i64x2.add(high, upperHalf(low)))
-    v128.store(out, high, 16)
-    carry = upperHalf(high)
+  const end = units + (<usize>count << 2)
+  if (gcd === 1) {
+    for (; units < end; units += 16, out += 32) {
+      const u = v128.load(units)
+      carry = fourDeltas(i64x2.extend_low_i32x4_u(u), i64x2.extend_high_i32x4_u(u), s, carry, out)
+    }
+  } else if (gcd >>> 32 === 0) {
+    const narrow = i32x4.splat(<u32>gcd)
+    for (; units < end; units += 16, out += 32) {
+      const u = v128.load(units)
+      const low = i64x2.extmul_low_i32x4_u(u, narrow)
+      carry = fourDeltas(low, i64x2.extmul_high_i32x4_u(u, narrow), s, carry, out)
+    }
+  } else {
+    const g = i64x2.splat(gcd)
+    for (; units < end; units += 16, out += 32) {
+      const u = v128.load(units)
+      const low = i64x2.mul(g, i64x2.extend_low_i32x4_u(u))
+      carry = fourDeltas(low, i64x2.mul(g, i64x2.extend_high_i32x4_u(u)), s, carry, out)
+    }
   }
 }
 
@@ -176,9 +195,22 @@ export function f64Halves(lows: usize, highs: usize, count: i32, out: usize): vo
 /** The same with entries of 4 bytes. */
 export function lookUp4(codes: usize, count: i32, dictionary: usize, add: u32, size: u32, out: usize): i32 {
   const most = size - add - 1
-  let over: u32 = 0
   const from = dictionary + (<usize>add << 2)
-  for (const end = codes + (<usize>count << 2); codes < end; codes += 4, out += 4) {
+  const end = codes + (<usize>count << 2)
+  if (count >= 4 && mostCode(codes, end) <= most) {
+    const last = end - 16
+    for (; codes <= last; codes += 16, out += 16) {
+      const two = load<u64>(codes)
+      const others = load<u64>(codes, 8)
+      let v = i32x4.splat(load<u32>(from + ((<usize>(<u32>two)) << 2)))
+      v = i32x4.replace_lane(v, 1, load<u32>(from + (<usize>(two >> 32) << 2)))
+      v = i32x4.replace_lane(v, 2, load<u32>(from + ((<usize>(<u32>others)) << 2)))
+      v = i32x4.replace_lane(v, 3, load<u32>(from + (<usize>(others >> 32) << 2)))
+      v128.store(out, v)
+    }
+  }
+  let over: u32 = 0
+  for (; codes < end; codes += 4, out += 4) {
     const code = load<u32>(codes)
     over |= u32(code > most)
     store<u32>(out, load<u32>(from + (<usize>min(code, most) << 2)))
@@ -186,12 +218,40 @@ export function lookUp4(codes: usize, count: i32, dictionary: usize, add: u32, s
   return over === 0 ? 0 : -1
 }
 
+/** The greatest of u32 codes up to `end`, four at a time: up to three of the last are left out. */
+// @ts-ignore: decorator
+@inline
+function mostCode(codes: usize, end: usize): u32 {
+  let most = i32x4.splat(0)
+  for (const last = end - 16; codes <= last; codes += 16) most = i32x4.max_u(most, v128.load(codes))
+  return max(
+    max(<u32>i32x4.extract_lane(most, 0), <u32>i32x4.extract_lane(most, 1)),
+    max(<u32>i32x4.extract_lane(most, 2), <u32>i32x4.extract_lane(most, 3)),
+  )
+}
+
 /** out[i] = dictionary[add + codes[i]], 8 bytes each. -1 where a code is not below `size - add`; else 0. */
 export function lookUp8(codes: usize, count: i32, dictionary: usize, add: u32, size: u32, out: usize): i32 {
   const most = size - add - 1
-  let over: u32 = 0
   const from = dictionary + (<usize>add << 3)
-  for (const end = codes + (<usize>count << 2); codes < end; codes += 4, out += 8) {
+  const end = codes + (<usize>count << 2)
+  if (count >= 4 && mostCode(codes, end) <= most) {
+    const last = end - 16
+    for (; codes <= last; codes += 16, out += 32) {
+      const two = load<u64>(codes)
+      const others = load<u64>(codes, 8)
+      const a = load<u64>(from + ((<usize>(<u32>two)) << 3))
+      const b = load<u64>(from + (<usize>(two >> 32) << 3))
+      const c = load<u64>(from + ((<usize>(<u32>others)) << 3))
+      const d = load<u64>(from + (<usize>(others >> 32) << 3))
+      store<u64>(out, a)
+      store<u64>(out, b, 8)
+      store<u64>(out, c, 16)
+      store<u64>(out, d, 24)
+    }
+  }
+  let over: u32 = 0
+  for (; codes < end; codes += 4, out += 8) {
     const code = load<u32>(codes)
     over |= u32(code > most)
     store<u64>(out, load<u64>(from + (<usize>min(code, most) << 3)))

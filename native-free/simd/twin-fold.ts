@@ -7,7 +7,7 @@ const int64Most = 2n ** 63n - 1n
 
 type FoldKernels = Pick<
   SimdKernels,
-  'foldU32' | 'dotU32' | 'bucketsOf' | 'spreadBits' | 'compressBits'
+  'foldU32' | 'u32Deltas' | 'placeOfSum' | 'dotU32' | 'bucketsOf' | 'spreadBits' | 'compressBits'
 >
 
 /** Calls `use` with the rows of each range. */
@@ -44,6 +44,20 @@ export function foldTwins(memory: ArrayBuffer): FoldKernels {
         const most = values.reduce((a, b) => Math.max(a, b), 0)
         u32.set([least, most, values[0] ?? 0, values.at(-1) ?? 0], (out >>> 2) + r * 6 + 2)
       })
+    },
+    u32Deltas(units, count, first, step) {
+      const at = units >>> 2
+      u32[at] = first
+      for (let i = 1; i < count; i += 1) u32[at + i] = u32[at + i - 1]! + step + u32[at + i]!
+    },
+    placeOfSum(slots, count, step, gap) {
+      u32[slots >>> 2] = 0
+      let total = 0n
+      for (let i = 0; i < count; i += 1) {
+        if (i > 0) total += BigInt(step) + BigInt(u32[(slots >>> 2) + i]!)
+        if (total >= BigInt(gap)) return i
+      }
+      return count
     },
     dotU32(a, b, bounds, ranges, out) {
       eachRange(u32, bounds, ranges, (from, end, r) => {

@@ -124,23 +124,30 @@ export function lookUpValues(stored: StoredVector, values: Float64Array): void {
 /** A page's dictionary whose units are below 2^32, and where it is held as u32. */
 let narrowDictionary: { readonly at: number; held: Float64Array | undefined } | undefined
 
-/** The units of a vector of a page with a dictionary, all below 2^32, to scratch.u32. */
-export function lookUpNarrow(stored: StoredVector, dictionary: Float64Array): void {
-  const { meta, vector, present, place } = stored
+/** `count` codes (u32) at an address become units of a dictionary whose units are all below 2^32; `base` is added to
+ *  the codes. False where one lies past it. */
+export function lookUpNarrowAt(
+  at: number,
+  count: number,
+  dictionary: Float64Array,
+  base: number,
+): boolean {
   const { kernels, u32, claim } = arena()
-  const own = scratchOf()
   narrowDictionary ??= { at: claim(dictionaryBytesMax / 2), held: undefined }
   if (narrowDictionary.held !== dictionary) {
     u32.set(dictionary, narrowDictionary.at >>> 2)
     narrowDictionary.held = dictionary
   }
-  narrowSlots(stored, bodyOffset(meta, vector), meta.widths[vector]!)
   const { length } = dictionary
-  const base = meta.bases[vector]!
-  const isInside =
-    base < length &&
-    kernels.lookUp4(own.u32, present, narrowDictionary.at, base, length, own.u32) === 0
-  if (!isInside) throw damaged('a code lies past its dictionary', place, vector)
+  return base < length && kernels.lookUp4(at, count, narrowDictionary.at, base, length, at) === 0
+}
+
+/** The units of a vector of a page with a dictionary, all below 2^32, to scratch.u32. */
+export function lookUpNarrow(stored: StoredVector, dictionary: Float64Array): void {
+  const { meta, vector, present, place } = stored
+  narrowSlots(stored, bodyOffset(meta, vector), meta.widths[vector]!)
+  if (lookUpNarrowAt(scratchOf().u32, present, dictionary, meta.bases[vector]!)) return
+  throw damaged('a code lies past its dictionary', place, vector)
 }
 
 function expandRuns(stored: StoredVector, at: number, width: number): void {

@@ -21,7 +21,17 @@ export { PageVectors, validityOf } from './page-vectors.ts'
 export type { StoredVector } from './decode-units.ts'
 export { clearBits, filterVector, isFilterable, verdictOf } from './filter.ts'
 export type { Verdict } from './filter.ts'
-export { isNarrow, narrowAt, narrowReach, narrowUnits } from './narrow.ts'
+export {
+  hasPlainSteps,
+  isNarrow,
+  narrowAt,
+  narrowReach,
+  narrowUnits,
+  plainVectorsOf,
+  rowReaching,
+  unitsInPlace,
+} from './narrow.ts'
+export type { PlainVectors } from './narrow.ts'
 export { int64sAt } from './decode-values.ts'
 export { timeRunsOf } from './time-runs.ts'
 export type { TimeRuns } from './time-runs.ts'

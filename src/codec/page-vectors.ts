@@ -12,16 +12,23 @@ export class PageVectors {
   readonly meta: PageMeta
   readonly #stored: Uint8Array
   readonly #storedFrom: number
-  readonly #place: Place
+  /** For errors. */
+  readonly place: Place
   #chunk = -1
   #chunkBytes: Uint8Array | undefined
+  /** Where payload byte 0 is in the arena, or would be; NaN where kernels cannot take vectors from there. */
+  readonly #payloadAt: number
+  /** The vector whose checksum `addressOf` compared last. */
+  #checked = -1
 
   /** `stored` holds the page's payload from `storedFrom` on, as far as vectors are asked for. */
   constructor(meta: PageMeta, stored: Uint8Array, storedFrom: number, place: Place) {
     this.meta = meta
     this.#stored = stored
     this.#storedFrom = storedFrom
-    this.#place = place
+    const isInArena = !meta.lz4 && stored.buffer === arena().kernels.memory
+    this.#payloadAt = isInArena ? stored.byteOffset - storedFrom : Number.NaN
+    this.place = place
   }
 
   /** A vector with values in it. @throws {VarveError} ERR_CORRUPT with the place */
@@ -31,7 +38,7 @@ export class PageVectors {
     const chunk = Math.floor(vector / meta.chunkVectors)
     let chunkBytes = this.#chunkBytes
     if (chunk !== this.#chunk || chunkBytes === undefined) {
-      chunkBytes = openChunk(meta, chunk, this.#stored, this.#storedFrom, this.#place, false)
+      chunkBytes = openChunk(meta, chunk, this.#stored, this.#storedFrom, this.place, false)
       this.#chunk = chunk
       this.#chunkBytes = chunkBytes
     }
@@ -43,7 +50,27 @@ export class PageVectors {
             meta.vectorStarts[vector]! - chunkStart,
             meta.vectorStarts[vector + 1]! - chunkStart,
           )
-    return { meta, vector, bytes, present, place: this.#place }
+    return { meta, vector, bytes, present, place: this.place }
+  }
+
+  /** The address in the arena of a vector that stores bytes there as kernels take them, not in an LZ4 chunk; -1 where
+   *  it does not. @throws {VarveError} ERR_CORRUPT with the place */
+  addressOf(vector: number): number {
+    const { chunkStarts, checksums } = this.meta
+    const start = chunkStarts[vector]!
+    const bytes = chunkStarts[vector + 1]! - start
+    const address = this.#payloadAt + start
+    // NaN is no multiple of 4 either.
+    if (address % 4 !== 0) return -1
+    if (start < this.#storedFrom || start + bytes - this.#storedFrom > this.#stored.length) {
+      throw damaged('the page is cut short', this.place, vector)
+    }
+    if (this.#checked === vector || bytes === 0) return address
+    if (arena().kernels.xxh64Low(address, bytes) >>> 0 !== checksums[vector]) {
+      throw damaged('stored bytes do not have their checksum', this.place, vector)
+    }
+    this.#checked = vector
+    return address
   }
 }
 

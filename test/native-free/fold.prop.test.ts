@@ -52,6 +52,33 @@ test('sums, extremes, ends and products of ranges', () => {
   )
 })
 
+const u32 = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1), fc.integer({ min: 0, max: 2 ** 32 - 1 }))
+const whole = fc.oneof(
+  fc.constantFrom(0, 1, 2 ** 53 - 1),
+  fc.integer({ min: 0, max: 5000 }),
+  fc.maxSafeNat(),
+)
+
+test('deltas summed up, and the place where their sum passes a gap', () => {
+  fc.assert(
+    fc.property(values, u32, u32, whole, whole, fc.nat(1024), (some, first, step, by, gap, at) => {
+      put(a, Uint32Array.from(some))
+      for (const k of [simd, twin]) k.u32Deltas(a, some.length, first, step)
+      expectSame(a, some.length * 4)
+      put(a, Uint32Array.from(some))
+      const places = [simd, twin].map((k) => k.placeOfSum(a, some.length, by, gap))
+      expect(places[0]).toBe(places[1])
+      // A gap that some place meets, to the unit and one above.
+      const sum = some.slice(1, at + 1).reduce((total, slot) => total + slot, 0)
+      for (const own of [sum, sum + 1]) {
+        const met = [simd, twin].map((k) => k.placeOfSum(a, some.length, 0, own))
+        expect(met[0]).toBe(met[1])
+      }
+    }),
+    { numRuns },
+  )
+})
+
 const int64 = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   fc.bigInt({ min: -2000n, max: 2000n }),
