@@ -53,7 +53,7 @@ function refuse(name: string, actual: unknown): VarveError {
 class Resolver {
   readonly #specs: readonly ColumnSpec[]
   readonly #kind: string
-  readonly #needs = new Map<ColumnSpec, { sum: boolean; squares: boolean }>()
+  readonly #needs = new Map<ColumnSpec, { -readonly [K in keyof FoldNeeds]: boolean }>()
 
   constructor(specs: readonly ColumnSpec[], kind: string) {
     this.#specs = specs
@@ -74,9 +74,10 @@ class Resolver {
   }
 
   need(spec: ColumnSpec, what: Partial<FoldNeeds>): void {
-    const needs = this.#needs.get(spec) ?? { sum: false, squares: false }
+    const needs = this.#needs.get(spec) ?? { sum: false, squares: false, extent: false }
     needs.sum ||= what.sum === true || what.squares === true
     needs.squares ||= what.squares === true
+    needs.extent ||= what.extent === true
     this.#needs.set(spec, needs)
   }
 
@@ -90,10 +91,10 @@ class Resolver {
 
 const needsOf: Record<OfColumn, Partial<FoldNeeds>> = {
   count: {},
-  min: {},
-  max: {},
-  first: {},
-  last: {},
+  min: { extent: true },
+  max: { extent: true },
+  first: { extent: true },
+  last: { extent: true },
   sum: { sum: true },
   mean: { sum: true },
   std: { squares: true },

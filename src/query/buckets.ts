@@ -9,6 +9,7 @@ const weekNs = 604_800_000_000_000n
 /** 1970-01-05 was a Monday. */
 const mondayNs = 345_600_000_000_000n
 const widthNsMax = 2n ** 62n
+const nearWidthEnd = 2n ** 52n
 
 /** How a step of rows is cut: `count` buckets, the rows of number b are [bounds[b], bounds[b + 1]). */
 export interface Cuts {
@@ -56,6 +57,12 @@ export class Buckets {
     return this.#width === undefined
   }
 
+  /** How long buckets are in ns, where they are all as long and doubles hold what is near one. */
+  get width(): number | undefined {
+    const ns = this.#width?.ns ?? 0n
+    return ns > 0n && ns < nearWidthEnd ? Number(ns) : undefined
+  }
+
   /** When the bucket of `time` opens; the least int64 where there is one bucket for all. */
   openOf(time: bigint): bigint {
     const width = this.#width
@@ -82,6 +89,21 @@ export class Buckets {
     cuts.bounds[0] = from
     cuts.bounds[cuts.count] = end
     cuts.opens[0] = open
+    return cuts
+  }
+
+  /** Two buckets, one behind the other, of rows [from, middle) and [middle, end); one of them may have none. */
+  two(open: bigint, from: number, middle: number, end: number): Cuts {
+    if (middle >= end) return this.one(open, from, end)
+    const next = open + this.#width!.ns
+    if (middle <= from) return this.one(next, from, end)
+    const { cuts } = places()
+    cuts.count = 2
+    cuts.bounds[0] = from
+    cuts.bounds[1] = middle
+    cuts.bounds[2] = end
+    cuts.opens[0] = open
+    cuts.opens[1] = next
     return cuts
   }
 

@@ -15,24 +15,12 @@ import {
   nearestDouble,
 } from './exact-sum.ts'
 
-/** What is asked of a column beyond counts, extremes and ends. */
+/** What is asked of a column beyond counts. */
 export interface FoldNeeds {
   readonly sum: boolean
   readonly squares: boolean
-}
-
-/** Of `count` present values, count >= 1, all decimals of `scale` or integers: what packed forms tell. */
-export interface Known {
-  readonly count: number
-  readonly scale: number
-  /** Sum of the integers: a safe number, or exactly. */
-  readonly sum: number | bigint
-  /** Sum of their squares, where it is asked for. */
-  readonly squares: bigint
-  readonly min: number
-  readonly max: number
-  readonly first: number
-  readonly last: number
+  /** Extremes, or the first and the last value; where they are not needed they are anything. */
+  readonly extent: boolean
 }
 
 export class ColumnFold {
@@ -74,16 +62,32 @@ export class ColumnFold {
     this.#spread.reset()
   }
 
-  addKnown(known: Known): void {
-    this.#see(known.min)
-    this.#see(known.max)
-    if (this.count === 0) this.first = known.first
-    this.last = known.last
-    this.count += known.count
+  /** `count` present values, one at least, all decimals of `scale` or integers: the sum of the integers (a safe number,
+   *  or exactly), and what is known of the values. */
+  addKnown(
+    count: number,
+    scale: number,
+    sum: number | bigint,
+    min: number,
+    max: number,
+    first: number,
+    last: number,
+  ): void {
+    if (this.needs.extent) {
+      this.#see(min)
+      this.#see(max)
+      if (this.count === 0) this.first = first
+      this.last = last
+    }
+    this.count += count
     if (!this.needs.sum) return
-    if (typeof known.sum === 'number') this.#sum.add(known.sum, known.scale)
-    else this.#sum.addBig(known.sum, known.scale)
-    if (this.needs.squares) this.#squares.addBig(known.squares, known.scale * 2)
+    if (typeof sum === 'number') this.#sum.add(sum, scale)
+    else this.#sum.addBig(sum, scale)
+  }
+
+  /** The sum of the squares of integers that were added so. */
+  addSquares(squares: bigint, scale: number): void {
+    this.#squares.addBig(squares, scale * 2)
   }
 
   /** Values that are only counted, as of a column of strings. */

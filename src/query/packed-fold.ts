@@ -1,40 +1,47 @@
-// Aggregates over the vectors of a run. For each vector, in order: passed over where zone maps say that no row matches;
-// answered from the footer where all of it falls into one bucket; else its units are folded, chosen rows alone where
-// conditions leave some; and decoded where a column has true reals, exceptions, or numbers too far apart.
-import { assertNever } from '#base'
-import { isNarrow, narrowReach, presentOf, rowsOf, vectorRows } from '#codec'
-import type { PageMeta, Verdict } from '#codec'
+// Aggregates over the vectors of a run. A block that falls into one bucket is answered by what its pages hold in all;
+// else vector by vector, in order: passed over where zone maps say that no row matches; answered from the footer where
+// all of it falls into one bucket; else its units are folded, chosen rows alone where conditions leave some; and
+// decoded where a column has true reals, exceptions, or numbers too far apart.
+import { presentOf, rowsOf, vectorRows } from '#codec'
+import type { PageMeta } from '#codec'
 import { systemSpecs } from '#schema'
 import type { ColumnSpec } from '#schema'
 import { blockVectors } from '#segment'
 import type { PackedRun } from '#segment'
 import type { BucketRows } from './bucket-rows.ts'
 import type { Buckets } from './buckets.ts'
-import type { ColumnFold } from './column-fold.ts'
 import type { Treatment } from './explain.ts'
 import type { Slice } from './merge.ts'
 import { RunTests, byColumn } from './packed-source.ts'
 import type { BlockMetas } from './packed-source.ts'
-import { addZone, canKnow, isExact } from './range-folds.ts'
+import { Spans } from './spans.ts'
 import { VectorFold } from './vector-fold.ts'
 import type { RowTest } from './where.ts'
+import { addPage, addZone, zoneBits, zoneValuesOf } from './zone-values.ts'
+import type { ZoneValues } from './zone-values.ts'
 
 const timeId = systemSpecs[0]!.id
 
-/** What is to be done with rows [from, end) of a vector. `open`: the bucket that holds all of it. */
-interface Step {
-  readonly way: 'skip' | 'footer' | 'fold' | 'decode'
-  readonly vector: number
-  readonly from: number
-  readonly end: number
-  readonly open: bigint | undefined
-  /** Conditions leave some rows of it. */
-  readonly isTested: boolean
-}
+/** What is to be done with rows of a vector. */
+const ways = { skip: 0, footer: 1, fold: 2, decode: 3 } as const
+/** Conditions leave some rows of the vector. */
+const testedWay = 4
 
-/** Squares of units of 27 bits, 1,024 of them, fit 64 bits; so do products of two columns of as many bits in all. */
-const squareReachEnd = 2 ** 27
+/** Products of units of two columns of so many bits in all, 1,024 of them, fit 64 bits. */
 const productReachEnd = 2 ** 54
+
+/** Vectors to be read stand apart by more than so many others: they are read by themselves. */
+const gapVectorsMax = 3
+
+/** The vectors of a lot, which lies in one block. */
+interface Stretch {
+  readonly lot: Slice
+  /** The first vector of the block, in the run. */
+  readonly blockFirst: number
+  /** Vectors of the block. */
+  readonly first: number
+  readonly end: number
+}
 
 export class PackedFold {
   readonly #rows: BucketRows
@@ -42,10 +49,13 @@ export class PackedFold {
   readonly #tests: readonly RowTest[]
   readonly #treatment: Treatment
   readonly #decode: (slice: Slice) => void
+  readonly #spans: Spans
   readonly #fold: VectorFold
-  /** The bucket that time has been in last. */
-  #open = 0n
-  #end = 0n
+  /** Of the vectors of the block at hand. */
+  readonly #ways = new Uint8Array(blockVectors)
+  /** By fold: what the block at hand has of its column. */
+  readonly #zones: (ZoneValues | undefined)[] = []
+  readonly #metas: (PageMeta | undefined)[] = []
 
   /** `decode` adds rows the other way, conditions included. */
   constructor(
@@ -60,7 +70,8 @@ export class PackedFold {
     this.#tests = tests
     this.#treatment = treatment
     this.#decode = decode
-    this.#fold = new VectorFold(rows, buckets)
+    this.#spans = new Spans(buckets)
+    this.#fold = new VectorFold(rows, buckets, this.#spans)
   }
 
   /** Adds a lot of rows, in one block of the run. */
@@ -75,130 +86,175 @@ export class PackedFold {
     const columnIds = [...ids].sort((a, b) => a - b)
     const block = Math.floor(lot.from / (blockVectors * vectorRows))
     const metas = byColumn(columnIds, run.metasOf(block, columnIds))
-    const steps = this.#steps(lot, block * blockVectors, metas, tests)
-    const folded = steps.filter(({ way }) => way === 'fold')
-    if (folded.length > 0) {
-      const isTimed = folded.some(({ open }) => open === undefined)
-      const readIds = columnIds.filter((id) => id !== timeId || isTimed)
-      const [first, last] = [folded[0]!.vector, folded.at(-1)!.vector]
-      this.#fold.begin(metas, byColumn(readIds, run.read(block, readIds, first, last + 1)), tests)
-    }
-    for (const step of steps) this.#take(step, lot, block * blockVectors, metas)
+    this.#rows.plan.folds.forEach(({ spec, isCountOnly }, at) => {
+      const meta = metas.get(spec.id)
+      this.#metas[at] = meta
+      this.#zones[at] = meta === undefined || isCountOnly ? undefined : zoneValuesOf(meta, spec)
+    })
+    const blockFirst = block * blockVectors
+    const first = Math.floor(lot.from / vectorRows) - blockFirst
+    const end = Math.ceil(lot.end / vectorRows) - blockFirst
+    const stretch = { lot, blockFirst, first, end }
+    this.#spans.look(metas.get(timeId)!, first, end)
+    if (this.#addBlock(stretch, metas.get(timeId)!)) return
+    for (let v = first; v < end; v += 1) this.#ways[v] = this.#wayOf(stretch, v, metas, tests)
+    this.#takeAll(stretch, run, block, columnIds, metas, tests)
   }
 
-  #steps(lot: Slice, first: number, metas: BlockMetas, tests: RunTests): Step[] {
-    const steps: Step[] = []
-    for (let row = lot.from; row < lot.end;) {
-      const number = Math.floor(row / vectorRows)
-      const end = Math.min(lot.end, (number + 1) * vectorRows)
-      const from = row - number * vectorRows
-      steps.push(this.#step(number - first, from, end - number * vectorRows, metas, tests))
-      row = end
-    }
-    return steps
+  /** The first row of a vector that is in the lot, and the row behind the last. */
+  #from({ lot, blockFirst }: Stretch, vector: number): number {
+    return Math.max(0, lot.from - (blockFirst + vector) * vectorRows)
   }
 
-  #step(vector: number, from: number, end: number, metas: BlockMetas, tests: RunTests): Step {
-    const verdict = tests.verdict(metas, vector)
+  #end({ lot, blockFirst }: Stretch, vector: number): number {
+    return Math.min(vectorRows, lot.end - (blockFirst + vector) * vectorRows)
+  }
+
+  /** The whole block at once, where all of its rows are in one bucket and the sums of its vectors are known. */
+  #addBlock({ lot, blockFirst, first, end }: Stretch, times: PageMeta): boolean {
+    const { folds, pairs } = this.#rows.plan
+    if (this.#tests.length > 0 || pairs.length > 0) return false
+    if (lot.end - lot.from !== times.rowCount) return false
+    const { isOne, opens } = this.#spans
+    if (isOne[end - 1] === 0 || opens[first] !== opens[end - 1]) return false
+    for (let at = 0; at < folds.length; at += 1) {
+      const zone = this.#zones[at]
+      if (folds[at]!.needs.squares || (zone !== undefined && zone.all === undefined)) return false
+    }
+    this.#rows.firstTime ??= times.zone!.min[0]!
+    this.#treatment.note(lot.source, 'fromFooter', blockFirst + first, blockFirst + end)
+    this.#rows.enter(opens[first]!, lot.end - lot.from)
+    folds.forEach((fold, at) => {
+      const zone = this.#zones[at]
+      if (zone !== undefined) addPage(fold, zone)
+      else for (let v = first; v < end; v += 1) fold.addCount(this.#presentOf(at, v))
+    })
+    return true
+  }
+
+  #presentOf(at: number, vector: number): number {
+    const meta = this.#metas[at]
+    return meta === undefined ? 0 : presentOf(meta, vector)
+  }
+
+  #wayOf(stretch: Stretch, vector: number, metas: BlockMetas, tests: RunTests): number {
+    const verdict = this.#tests.length === 0 ? 'all' : tests.verdict(metas, vector)
+    if (verdict === 'none') return ways.skip
     const isTested = verdict === 'some'
-    const time = metas.get(timeId)!
-    const open = this.#bucketOf(time.zone!.min[vector]!, time.zone!.max[vector]!)
-    const way = this.#way(vector, from, end, open, verdict, metas, tests)
-    return { vector, from, end, open, isTested, way }
+    const from = this.#from(stretch, vector)
+    if (this.#buckets.isOne && this.#rows.firstTime === undefined) {
+      // The one row for all needs the time of its first row.
+      if (from > 0 || isTested) return ways.decode
+      this.#rows.firstTime = metas.get(timeId)!.zone!.min[vector]!
+    }
+    const { pairs } = this.#rows.plan
+    if (!isTested && this.#spans.isOne[vector] === 1 && pairs.length === 0) {
+      const rows = rowsOf(metas.get(timeId)!.rowCount, vector)
+      const isWhole = from === 0 && this.#end(stretch, vector) === rows
+      if (this.#isKnown(vector, isWhole)) return ways.footer
+    }
+    const canMark = !isTested || tests.canMark(metas, vector)
+    if (!canMark || !this.#canFold(vector, metas)) return ways.decode
+    return isTested ? ways.fold | testedWay : ways.fold
   }
 
-  #way(
-    vector: number,
-    from: number,
-    end: number,
-    open: bigint | undefined,
-    verdict: Verdict,
+  /** Whether the footer tells all that is asked of the vector; of a part of it that is at most how many rows it has. */
+  #isKnown(vector: number, isWhole: boolean): boolean {
+    const { folds } = this.#rows.plan
+    if (!isWhole) return folds.length === 0
+    for (let at = 0; at < folds.length; at += 1) {
+      const zone = this.#zones[at]
+      if (zone === undefined) continue
+      const is = zone.is[vector]!
+      if ((is & zoneBits.none) !== 0) continue
+      if ((is & zoneBits.known) === 0 || folds[at]!.needs.squares) return false
+    }
+    return true
+  }
+
+  #canFold(vector: number, metas: BlockMetas): boolean {
+    const { folds, pairs } = this.#rows.plan
+    for (let at = 0; at < folds.length; at += 1) {
+      const zone = this.#zones[at]
+      if (zone === undefined) continue
+      const is = zone.is[vector]!
+      if ((is & zoneBits.none) !== 0) continue
+      const needed = folds[at]!.needs.squares ? zoneBits.squares : zoneBits.narrow
+      if ((is & needed) === 0) return false
+    }
+    return pairs.every(({ price, weight }) => canFoldPair(metas, vector, price, weight))
+  }
+
+  #takeAll(
+    stretch: Stretch,
+    run: PackedRun,
+    block: number,
+    columnIds: readonly number[],
     metas: BlockMetas,
     tests: RunTests,
-  ): Step['way'] {
-    if (verdict === 'none') return 'skip'
-    const isTested = verdict === 'some'
-    const time = metas.get(timeId)!
-    if (this.#needsFirst()) {
-      if (from > 0 || isTested) return 'decode'
-      this.#rows.firstTime = time.zone!.min[vector]!
-    }
-    const { folds, pairs } = this.#rows.plan
-    if (!isTested && open !== undefined && pairs.length === 0) {
-      if (folds.length === 0) return 'footer'
-      const isWhole = from === 0 && end === rowsOf(time.rowCount, vector)
-      if (isWhole && folds.every((fold) => canKnowFold(metas, vector, fold))) return 'footer'
-    }
-    const isPacked = (!isTested || tests.canMark(metas, vector)) && this.#canFold(metas, vector)
-    return isPacked ? 'fold' : 'decode'
-  }
-
-  /** The one row for all needs the time of its first row. */
-  #needsFirst(): boolean {
-    return this.#buckets.isOne && this.#rows.firstTime === undefined
-  }
-
-  /** When the bucket of all times from `first` to `last` opens; undefined where they are in several. */
-  #bucketOf(first: bigint, last: bigint): bigint | undefined {
-    if (first < this.#open || first >= this.#end) {
-      this.#open = this.#buckets.openOf(first)
-      this.#end = this.#buckets.endOf(first)
-    }
-    return last < this.#end ? this.#open : undefined
-  }
-
-  #canFold(metas: BlockMetas, vector: number): boolean {
-    const { folds, pairs } = this.#rows.plan
-    return (
-      folds.every((fold) => canFoldColumn(metas.get(fold.spec.id), vector, fold)) &&
-      pairs.every(({ price, weight }) => canFoldPair(metas, vector, price, weight))
-    )
-  }
-
-  #take(step: Step, { source }: Slice, first: number, metas: BlockMetas): void {
-    const { vector, from, end, open, isTested, way } = step
-    const number = first + vector
-    switch (way) {
-      case 'skip':
-        return this.#treatment.note(source, 'skipped', number, number + 1)
-      case 'footer':
-        this.#treatment.note(source, 'fromFooter', number, number + 1)
-        return this.#addFooter(metas, vector, open!, end - from)
-      case 'fold':
-        this.#treatment.note(source, 'packed', number, number + 1)
-        return this.#fold.add(vector, from, end, open, isTested)
-      case 'decode': {
-        const row = number * vectorRows
-        return this.#decode({ source, from: row + from, end: row + end })
+  ): void {
+    let readEnd = stretch.first
+    for (let vector = stretch.first; vector < stretch.end; vector += 1) {
+      const way = this.#ways[vector]!
+      if (this.#isFolded(vector) && vector >= readEnd) {
+        readEnd = this.#readEnd(vector, stretch.end)
+        const ids = columnIds.filter((id) => id !== timeId || this.#isTimed(vector, readEnd))
+        const pages = byColumn(ids, run.read(block, ids, vector, readEnd))
+        this.#fold.begin(metas, pages, tests)
       }
-      default:
-        return assertNever(way)
+      this.#take(stretch, vector, way)
     }
   }
 
-  #addFooter(metas: BlockMetas, vector: number, open: bigint, count: number): void {
-    this.#rows.enter(open, count)
-    for (const fold of this.#rows.plan.folds) {
-      const meta = metas.get(fold.spec.id)
-      const present = meta === undefined ? 0 : presentOf(meta, vector)
-      if (present === 0) continue
-      if (fold.isCountOnly) fold.addCount(present)
-      else addZone(fold, meta!, vector, present)
+  /** Where the vectors end that are read together with `vector`. */
+  #readEnd(vector: number, end: number): number {
+    let last = vector
+    for (let v = vector + 1; v < end && v - last <= gapVectorsMax + 1; v += 1) {
+      if (this.#isFolded(v)) last = v
+    }
+    return last + 1
+  }
+
+  #isFolded(vector: number): boolean {
+    return (this.#ways[vector]! & ~testedWay) === ways.fold
+  }
+
+  #isTimed(from: number, end: number): boolean {
+    for (let v = from; v < end; v += 1) {
+      if (this.#isFolded(v) && this.#spans.isOne[v] === 0) return true
+    }
+    return false
+  }
+
+  #take(stretch: Stretch, vector: number, way: number): void {
+    const { source } = stretch.lot
+    const number = stretch.blockFirst + vector
+    const from = this.#from(stretch, vector)
+    const end = this.#end(stretch, vector)
+    if (way === ways.skip) this.#treatment.note(source, 'skipped', number, number + 1)
+    else if (way === ways.footer) {
+      this.#treatment.note(source, 'fromFooter', number, number + 1)
+      this.#addFooter(vector, end - from)
+    } else if (way === ways.decode) {
+      const row = number * vectorRows
+      this.#decode({ source, from: row + from, end: row + end })
+    } else {
+      this.#treatment.note(source, 'packed', number, number + 1)
+      this.#fold.add(vector, from, end, way !== ways.fold)
     }
   }
-}
 
-function canKnowFold(metas: BlockMetas, vector: number, fold: ColumnFold): boolean {
-  const meta = metas.get(fold.spec.id)
-  if (meta === undefined || fold.isCountOnly || presentOf(meta, vector) === 0) return true
-  return !fold.needs.squares && canKnow(meta, vector, fold.spec)
-}
-
-function canFoldColumn(meta: PageMeta | undefined, vector: number, fold: ColumnFold): boolean {
-  if (meta === undefined || presentOf(meta, vector) === 0) return true
-  if (fold.isCountOnly) return true
-  if (!isNarrow(meta, vector) || !isExact(meta, vector, fold.spec)) return false
-  return !fold.needs.squares || narrowReach(meta, vector) < squareReachEnd
+  #addFooter(vector: number, count: number): void {
+    const { folds } = this.#rows.plan
+    this.#rows.enter(this.#spans.opens[vector]!, count)
+    for (let at = 0; at < folds.length; at += 1) {
+      const zone = this.#zones[at]
+      if (zone === undefined) folds[at]!.addCount(this.#presentOf(at, vector))
+      else if ((zone.is[vector]! & zoneBits.none) === 0) {
+        addZone(folds[at]!, this.#metas[at]!, zone, vector)
+      }
+    }
+  }
 }
 
 function canFoldPair(
@@ -210,10 +266,12 @@ function canFoldPair(
   let reach = 1
   for (const spec of [price, weight]) {
     const meta = metas.get(spec.id)
-    if (meta === undefined || presentOf(meta, vector) === 0) return true
-    if (presentOf(meta, vector) < rowsOf(meta.rowCount, vector)) return false
-    if (!isNarrow(meta, vector) || !isExact(meta, vector, spec)) return false
-    reach *= narrowReach(meta, vector) + 1
+    if (meta === undefined) return true
+    const { is, present, reach: own } = zoneValuesOf(meta, spec)
+    if (present[vector] === 0) return true
+    if (present[vector]! < rowsOf(meta.rowCount, vector)) return false
+    if ((is[vector]! & zoneBits.narrow) === 0) return false
+    reach *= own[vector]! + 1
   }
   return reach < productReachEnd
 }

@@ -1,104 +1,18 @@
 // What a vector's ranges of packed units add up to, as values: one number a range and kind of answer.
-import type { PageMeta } from '#codec'
-import { transforms } from '#codec'
 import { arena } from '#kernel'
-import { doubleOfScaled } from '#schema'
-import type { ColumnSpec } from '#schema'
 import { limits } from '#base'
-import { decimalIntegerEnd, decimalScaleMax } from './exact-sum.ts'
 import type { ColumnFold, PairFold } from './column-fold.ts'
+import { valueOf } from './zone-values.ts'
 
 const rangesMax = limits.vectorRows
 const power10 = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`))
-
-/** The decimal scale of a column's integers in a page. */
-export function scaleOf(meta: Pick<PageMeta, 'transform' | 'scale'>, spec: ColumnSpec): number {
-  return meta.transform === transforms.decimal ? meta.scale : spec.scale
-}
-
-/** The value of a column's integer. */
-function valueOf(integer: bigint, scale: number): number {
-  return scale === 0 ? Number(integer) : doubleOfScaled(integer, scale)
-}
-
-/** The zone map of a page as doubles, made at the first look at it: a number a vector. */
-interface ZoneValues {
-  /** 1: all values are what exact sums take for decimals, so that they may be added as the page's integers. */
-  readonly exact: Uint8Array
-  /** 1: the zone map tells all of `Known` but squares. */
-  readonly known: Uint8Array
-  /** NaN where it is no safe integer. */
-  readonly sum: Float64Array
-  readonly min: Float64Array
-  readonly max: Float64Array
-  readonly first: Float64Array
-  readonly last: Float64Array
-}
-
-const zoneValues = new WeakMap<PageMeta, ZoneValues>()
-
-function isExactScale(meta: PageMeta): boolean {
-  if (meta.transform === transforms.integer) return true
-  return meta.transform === transforms.decimal && meta.scale <= decimalScaleMax
-}
-
-function zoneValuesOf(meta: PageMeta, spec: ColumnSpec): ZoneValues {
-  let values = zoneValues.get(meta)
-  if (values !== undefined) return values
-  const { zone, vectorCount, exceptions } = meta
-  const line = (): Float64Array => new Float64Array(vectorCount)
-  const made = { sum: line(), min: line(), max: line(), first: line(), last: line() }
-  values = { exact: new Uint8Array(vectorCount), known: new Uint8Array(vectorCount), ...made }
-  zoneValues.set(meta, values)
-  if (zone === undefined || !isExactScale(meta)) return values
-  const scale = scaleOf(meta, spec)
-  const isDecimal = meta.transform === transforms.decimal
-  for (let v = 0; v < vectorCount; v += 1) {
-    const size = Math.max(Math.abs(Number(zone.min[v]!)), Math.abs(Number(zone.max[v]!)))
-    if (isDecimal && size >= decimalIntegerEnd) continue
-    values.exact[v] = 1
-    if (zone.sum === undefined || (exceptions !== undefined && exceptions[v]! > 0)) continue
-    values.known[v] = 1
-    const sum = Number(zone.sum[v]!)
-    made.sum[v] = Number.isSafeInteger(sum) ? sum : Number.NaN
-    made.min[v] = valueOf(zone.min[v]!, scale)
-    made.max[v] = valueOf(zone.max[v]!, scale)
-    made.first[v] = valueOf(zone.first[v]!, scale)
-    made.last[v] = valueOf(zone.last[v]!, scale)
-  }
-  return values
-}
-
-/** Whether the values of a vector without exceptions may be added as the page's integers. */
-export function isExact(meta: PageMeta, vector: number, spec: ColumnSpec): boolean {
-  return zoneValuesOf(meta, spec).exact[vector] === 1
-}
-
-/** Whether the zone map of a vector that has values tells all of `Known` but squares. */
-export function canKnow(meta: PageMeta, vector: number, spec: ColumnSpec): boolean {
-  return zoneValuesOf(meta, spec).known[vector] === 1
-}
-
-/** Adds what the zone map of a vector with `count` values tells, where `canKnow` says that it can. */
-export function addZone(fold: ColumnFold, meta: PageMeta, vector: number, count: number): void {
-  const { sum, min, max, first, last } = zoneValuesOf(meta, fold.spec)
-  const total = sum[vector]!
-  fold.addKnown({
-    count,
-    scale: scaleOf(meta, fold.spec),
-    sum: Number.isNaN(total) ? meta.zone!.sum![vector]! : total,
-    squares: 0n,
-    min: min[vector]!,
-    max: max[vector]!,
-    first: first[vector]!,
-    last: last[vector]!,
-  })
-}
 
 interface FoldPlaces {
   readonly folds: number
   readonly others: number
   readonly dots: number
+  /** Bounds of one range. */
+  readonly bounds: number
 }
 
 let places: FoldPlaces | undefined
@@ -109,6 +23,7 @@ function placesOf(): FoldPlaces {
     folds: claim(rangesMax * 24),
     others: claim(rangesMax * 24),
     dots: claim(rangesMax * 8),
+    bounds: claim(8),
   }
   return places
 }
@@ -193,6 +108,65 @@ export class RangeFolds {
     if (hasSquares) this.#foldSquares(column, boundsAt, ranges, folds)
   }
 
+  /** The same where all integers and their sums are safe numbers, and no squares are asked for. */
+  foldNear(
+    unitsAt: number,
+    base: number,
+    gcd: number,
+    scale: number,
+    { boundsAt, count: ranges }: { readonly boundsAt: number; readonly count: number },
+    hasExtent: boolean,
+  ): void {
+    const { kernels, u32 } = arena()
+    const { folds } = placesOf()
+    kernels.foldU32(unitsAt, boundsAt, ranges, folds)
+    this.#scale = scale
+    this.#isCountOnly = false
+    this.#hasSquares = false
+    const power = power10[scale]!
+    let at = folds >>> 2
+    let bound = boundsAt >>> 2
+    for (let r = 0; r < ranges; r += 1, at += 6, bound += 1) {
+      const count = u32[bound + 1]! - u32[bound]!
+      this.#counts[r] = count
+      this.#sums[r] = count * base + gcd * (u32[at + 1]! * 4294967296 + u32[at]!)
+      if (!hasExtent || count === 0) continue
+      this.#least[r] = (base + gcd * u32[at + 2]!) / power
+      this.#most[r] = (base + gcd * u32[at + 3]!) / power
+      this.#first[r] = (base + gcd * u32[at + 4]!) / power
+      this.#last[r] = (base + gcd * u32[at + 5]!) / power
+    }
+  }
+
+  /** Two ranges, [0, middle) and [middle, end), of which only sums are asked for: units of one are added up, those at
+   *  [from, next), and taken off `sum`, that of both. */
+  foldEither(
+    unitsAt: number,
+    base: number,
+    gcd: number,
+    scale: number,
+    from: number,
+    next: number,
+    end: number,
+    sum: number,
+  ): void {
+    const { kernels, u32 } = arena()
+    const { folds, bounds } = placesOf()
+    u32[bounds >>> 2] = from
+    u32[(bounds >>> 2) + 1] = next
+    kernels.foldU32(unitsAt, bounds, 1, folds)
+    const at = folds >>> 2
+    this.#scale = scale
+    this.#isCountOnly = false
+    this.#hasSquares = false
+    const own = from === 0 ? 0 : 1
+    const part = (next - from) * base + gcd * (u32[at + 1]! * 4294967296 + u32[at]!)
+    this.#counts[own] = next - from
+    this.#counts[1 - own] = end - (next - from)
+    this.#sums[own] = part
+    this.#sums[1 - own] = sum - part
+  }
+
   #putBig(r: number, { base, gcd, scale }: UnitColumn, at: number, count: number): void {
     const { u32 } = arena()
     const units = (BigInt(u32[at + 1]!) << 32n) + BigInt(u32[at]!)
@@ -224,16 +198,16 @@ export class RangeFolds {
     if (count === 0) return
     if (this.#isCountOnly) return fold.addCount(count)
     const sum = this.#sums[r]!
-    fold.addKnown({
+    fold.addKnown(
       count,
-      scale: this.#scale,
-      sum: Number.isNaN(sum) ? this.#bigs[r]! : sum,
-      squares: this.#hasSquares ? this.#squares[r]! : 0n,
-      min: this.#least[r]!,
-      max: this.#most[r]!,
-      first: this.#first[r]!,
-      last: this.#last[r]!,
-    })
+      this.#scale,
+      sum === sum ? sum : this.#bigs[r]!,
+      this.#least[r]!,
+      this.#most[r]!,
+      this.#first[r]!,
+      this.#last[r]!,
+    )
+    if (this.#hasSquares) fold.addSquares(this.#squares[r]!, this.#scale)
   }
 }
 

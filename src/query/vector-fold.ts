@@ -1,25 +1,31 @@
 // Folds rows of one vector, all of its columns, range by range of its buckets. Rows are chosen by bits; what a column
 // lacks is left out of its ranges.
 import {
+  hasPlainSteps,
   int64sAt,
   narrowAt,
   narrowUnits,
   presentOf,
+  rowReaching,
   rowsOf,
   timeRunsOf,
+  unitsInPlace,
   validityOf,
   vectorRows,
 } from '#codec'
-import type { StoredVector } from '#codec'
+import type { PageVectors, StoredVector } from '#codec'
 import { arena } from '#kernel'
 import { systemSpecs } from '#schema'
 import type { ColumnSpec } from '#schema'
 import type { BucketRows } from './bucket-rows.ts'
 import type { Buckets, Cuts } from './buckets.ts'
-import type { PairFold } from './column-fold.ts'
+import type { ColumnFold, PairFold } from './column-fold.ts'
 import type { BlockMetas, BlockPages, RunTests } from './packed-source.ts'
-import { PairRanges, RangeFolds, scaleOf } from './range-folds.ts'
+import { PairRanges, RangeFolds } from './range-folds.ts'
 import type { UnitColumn } from './range-folds.ts'
+import type { Spans } from './spans.ts'
+import { scaleOf, zoneBits, zoneValuesOf } from './zone-values.ts'
+import type { ZoneValues } from './zone-values.ts'
 
 const timeId = systemSpecs[0]!.id
 const bitmapBytes = vectorRows / 8
@@ -60,18 +66,29 @@ interface Chosen {
   readonly boundsAt: number
 }
 
+/** A column that is folded, in the block at hand; undefined where the block has none of it. */
+interface FoldedColumn {
+  readonly page: PageVectors
+  readonly zone: ZoneValues
+  readonly gcd: number
+}
+
 export class VectorFold {
   readonly #rows: BucketRows
   readonly #buckets: Buckets
+  readonly #spans: Spans
   readonly #folds: readonly RangeFolds[]
   readonly #pairs: readonly PairRanges[]
+  readonly #columns: (FoldedColumn | undefined)[] = []
+  #times: PageVectors | undefined
   #metas: BlockMetas = new Map()
   #pages: BlockPages = new Map()
   #tests: RunTests | undefined
 
-  constructor(rows: BucketRows, buckets: Buckets) {
+  constructor(rows: BucketRows, buckets: Buckets, spans: Spans) {
     this.#rows = rows
     this.#buckets = buckets
+    this.#spans = spans
     this.#folds = rows.plan.folds.map(() => new RangeFolds())
     this.#pairs = rows.plan.pairs.map(() => new PairRanges())
   }
@@ -81,17 +98,17 @@ export class VectorFold {
     this.#metas = metas
     this.#pages = pages
     this.#tests = tests
+    this.#times = pages.get(timeId)
+    this.#rows.plan.folds.forEach(({ spec }, at) => {
+      const page = pages.get(spec.id)
+      const { meta } = page ?? {}
+      this.#columns[at] = meta &&
+        page && { page, zone: zoneValuesOf(meta, spec), gcd: Number(meta.gcd) }
+    })
   }
 
-  /** Rows [from, end) of a vector, those that meet the tests if `isTested`; in the bucket that opens at `open`, or in
-   *  several. */
-  add(
-    vector: number,
-    from: number,
-    end: number,
-    open: bigint | undefined,
-    isTested: boolean,
-  ): void {
+  /** Rows [from, end) of a vector, those that meet the tests if `isTested`. */
+  add(vector: number, from: number, end: number, isTested: boolean): void {
     const { bits } = placesOf()
     let count = end - from
     if (isTested) {
@@ -99,25 +116,38 @@ export class VectorFold {
       count = this.#tests!.mark(this.#pages, vector, from, end, bits)
       if (count === 0) return
     }
-    const cuts = this.#cut(vector, isTested ? 0 : from, isTested ? count : end, open, isTested)
+    const cuts = isTested
+      ? this.#cut(vector, 0, count, true)
+      : (this.#cutInTwo(vector, from, end) ?? this.#cut(vector, from, end, false))
     const { folds, pairs } = this.#rows.plan
-    folds.forEach((fold, at) => {
-      this.#foldColumn(fold.spec, this.#folds[at]!, vector, cuts, isTested, fold)
-    })
-    pairs.forEach((pair, at) => this.#foldPair(pair, this.#pairs[at]!, vector, cuts, isTested))
+    for (let at = 0; at < folds.length; at += 1) {
+      const isDone = !isTested && this.#foldInPlace(folds[at]!, at, vector, cuts)
+      if (!isDone) this.#foldColumn(folds[at]!, this.#folds[at]!, vector, cuts, isTested)
+    }
+    for (let at = 0; at < pairs.length; at += 1) {
+      this.#foldPair(pairs[at]!, this.#pairs[at]!, vector, cuts, isTested)
+    }
     this.#addRanges(cuts)
   }
 
+  /** Rows [from, end) that fall into two buckets, found without making their times; undefined where they do not. */
+  #cutInTwo(vector: number, from: number, end: number): Cuts | undefined {
+    const { isTwo, opens, gaps } = this.#spans
+    if (isTwo[vector] === 0) return undefined
+    const page = this.#times!
+    if (!hasPlainSteps(page.meta, vector)) return undefined
+    const address = page.addressOf(vector)
+    if (address < 0) return undefined
+    const gap = Math.ceil(gaps[vector]! / Number(page.meta.gcd))
+    const row = rowReaching(page.meta, vector, address, gap)
+    return this.#buckets.two(opens[vector]!, from, row, end)
+  }
+
   /** The buckets of the chosen rows; bounds count rows of the vector, or chosen rows. */
-  #cut(
-    vector: number,
-    from: number,
-    end: number,
-    open: bigint | undefined,
-    isTested: boolean,
-  ): Cuts {
-    if (open !== undefined) return this.#buckets.one(open, from, end)
-    const stored = this.#pages.get(timeId)!.at(vector)
+  #cut(vector: number, from: number, end: number, isTested: boolean): Cuts {
+    const { isOne, opens } = this.#spans
+    if (isOne[vector] === 1) return this.#buckets.one(opens[vector]!, from, end)
+    const stored = this.#times!.at(vector)
     const isWhole = !isTested && from === 0 && end === rowsOf(stored.meta.rowCount, vector)
     const runs = isWhole ? timeRunsOf(stored) : undefined
     if (runs !== undefined) return this.#buckets.cutRuns(runs.timesAt, runs.count, runs.starts)
@@ -128,6 +158,34 @@ export class VectorFold {
     return this.#buckets.cutAt(times, 0, end)
   }
 
+  /** Folds a column whose units are found by address; false where it has to be done the other way. */
+  #foldInPlace(fold: ColumnFold, at: number, vector: number, cuts: Cuts): boolean {
+    const column = this.#columns[at]
+    if (column === undefined || fold.isCountOnly || fold.needs.squares) return false
+    const { page, zone, gcd } = column
+    const { is, plain, sum, present, scale } = zone
+    if ((is[vector]! & zoneBits.plain) === 0) return false
+    const address = page.addressOf(vector)
+    if (address < 0) return false
+    const { bounds, count } = cuts
+    const [first, end] = [bounds[0]!, bounds[count]!]
+    const base = plain.bases[vector]!
+    const ranges = this.#folds[at]!
+    const isSplit = count === 2 && first === 0 && end === present[vector] && !fold.needs.extent
+    const total = sum[vector]!
+    if (isSplit && total === total && (is[vector]! & zoneBits.known) !== 0) {
+      const middle = bounds[1]!
+      const isFirst = middle * 2 <= end
+      const [from, next] = isFirst ? [0, middle] : [middle, end]
+      unitsInPlace(page, plain, vector, address, from, next)
+      ranges.foldEither(narrowAt(), base, gcd, scale, from, next, end, total)
+      return true
+    }
+    unitsInPlace(page, plain, vector, address, first, end)
+    ranges.foldNear(narrowAt(), base, gcd, scale, cuts, fold.needs.extent)
+    return true
+  }
+
   /** How many values the vector has of a column. */
   #presentOf(spec: ColumnSpec, vector: number): number {
     const meta = this.#metas.get(spec.id)
@@ -135,12 +193,11 @@ export class VectorFold {
   }
 
   #foldColumn(
-    spec: ColumnSpec,
+    { spec, needs, isCountOnly }: ColumnFold,
     ranges: RangeFolds,
     vector: number,
     cuts: Cuts,
     isTested: boolean,
-    { needs, isCountOnly }: { needs: { squares: boolean }; isCountOnly: boolean },
   ): void {
     if (this.#presentOf(spec, vector) === 0) return ranges.foldNone(cuts.count)
     const stored = this.#pages.get(spec.id)!.at(vector)
