@@ -285,6 +285,7 @@ export function decodeRows(
     `rows ${rowFrom} to ${rowEnd} of a page of ${meta.rowCount}`,
   )
   assert(target.physical === meta.physical, `a ${meta.physical} page into ${target.physical}`)
+  assert(meta.residual === undefined, 'residuals are decoded beside what they refer to')
   if (rowFrom === rowEnd) return
   if (meta.allAbsent) {
     fillAbsent(target, at, at + rowEnd - rowFrom)

@@ -1,5 +1,5 @@
 // A page of units to entropy coded vectors, where that is smaller than what packing made of it.
-import { assert, ByteWriter } from '#base'
+import { assert } from '#base'
 import { arena } from '#kernel'
 
 import type { Plan } from './choose.ts'
@@ -27,7 +27,7 @@ import {
 } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { deltaRangeMax } from './measure.ts'
-import { writePageMeta } from './meta.ts'
+import { pageBytes } from './meta.ts'
 import { derive, exceptionBytes, startMeta } from './shape.ts'
 
 /** Distinct slots of a page, at most half of these: a power of two. */
@@ -380,13 +380,6 @@ function codeAll(
   return { codedBytes, payload: own.payload.subarray(0, out.end) }
 }
 
-/** Bytes of a page and its meta. */
-function bytesOf({ meta, payload }: EncodedPage): number {
-  const writer = new ByteWriter()
-  writePageMeta(writer, meta)
-  return writer.take().length + payload.length
-}
-
 /** What a vector's states and the tables take, about: no page of fewer bytes gets smaller. */
 const streamBytesMin = 24
 
@@ -435,5 +428,5 @@ export function codedPage(
   draft.checksums = chunks.checksums
   draft.payloadBytes = payload.length
   const page = { meta: draft, payload }
-  return isForced || bytesOf(page) < bytesOf(packed) ? page : undefined
+  return isForced || pageBytes(page.meta) < pageBytes(packed.meta) ? page : undefined
 }

@@ -4,7 +4,18 @@ export { encodePage } from './encode.ts'
 export type { EncodeOptions, EncodedPage } from './encode.ts'
 export { newHabit } from './choose.ts'
 export type { Habit } from './choose.ts'
-export { readPageMeta, writePageMeta } from './meta.ts'
+export { pageBytes, readPageMeta, writePageMeta } from './meta.ts'
+export {
+  addResiduals,
+  areIntegers,
+  canRefer,
+  decimalsOfIntegers,
+  integerMetaOf,
+  residualRules,
+  ruleName,
+} from './residual.ts'
+export { encodeResidual } from './encode-residual.ts'
+export type { PlainColumn } from './encode-residual.ts'
 export { isChunkWhole } from './chunk.ts'
 export { decodeRows, storedRange } from './decode.ts'
 export {
@@ -16,7 +27,7 @@ export {
   transforms,
   vectorRows,
 } from './layout.ts'
-export type { Level, PageMeta, Zone } from './layout.ts'
+export type { Level, PageMeta, Residual, Zone } from './layout.ts'
 export { PageVectors, validityOf } from './page-vectors.ts'
 export type { StoredVector } from './decode-units.ts'
 export { clearBits, filterVector, isFilterable, verdictOf } from './filter.ts'

@@ -60,13 +60,12 @@ export function encodingName(id: number): string {
   return names[id] ?? `UNKNOWN(${id})`
 }
 
-const { deltaOfDelta, rleDelta, bytesDictionary, residual, xor } = encodings
+const { deltaOfDelta, rleDelta, bytesDictionary, xor } = encodings
 /** Ids with a meaning but no reader yet. */
 export const reservedEncodings: ReadonlySet<number> = new Set<number>([
   deltaOfDelta,
   rleDelta,
   bytesDictionary,
-  residual,
   xor,
 ])
 
@@ -121,6 +120,16 @@ export interface Zone {
   readonly sum: BigInt64Array | undefined
 }
 
+/** How the integers of a RESIDUAL page follow from other columns of the same block; see residual.ts. */
+export interface Residual {
+  /** One of `residualFunctions`. */
+  readonly rule: number
+  /** The columns referred to. */
+  readonly columnIds: readonly number[]
+  /** What is stored: the residuals, a page of whole numbers. */
+  readonly inner: PageMeta
+}
+
 /** Everything needed to find, verify and decode any vector of a page. */
 export interface PageMeta {
   readonly physical: Physical
@@ -161,6 +170,8 @@ export interface PageMeta {
   readonly dictionary: Float64Array | undefined
   /** BYTES: bytes of text a vector; else empty. */
   readonly textBytes: Uint32Array
+  /** RESIDUAL; everything about stored bytes is that of its inner page. */
+  readonly residual: Residual | undefined
   /** Slots are entropy coded, not packed; they count from the page's least (FOR, DICT, DELTA). */
   readonly slotModel: EntropyModel | undefined
   /** Validity bitmaps are entropy coded. */

@@ -2,8 +2,8 @@
 //
 //   u8 encoding | u8 flags | nulls? | scale? | base gcd? exceptions? zone | the encoding's own |
 //   chunk lengths? | checksums
-import { VarveError } from '#base'
-import type { ByteReader, ByteWriter } from '#base'
+import { ByteWriter, VarveError } from '#base'
+import type { ByteReader } from '#base'
 import type { Physical } from '#batch'
 import { chunkCountOf } from './chunk.ts'
 import { searchCode } from './dictionary.ts'
@@ -36,6 +36,7 @@ import {
   vectorRows,
 } from './layout.ts'
 import type { PageMeta, Zone } from './layout.ts'
+import { areIntegers, referencesOf, residualMeta } from './residual.ts'
 import { derive, startMeta } from './shape.ts'
 import type { Draft } from './shape.ts'
 
@@ -135,6 +136,23 @@ function writeZoneBits(writer: ByteWriter, zone: Zone): void {
   }
 }
 
+/** What the page is, of which columns it holds the residuals, the zone of its own values, its inner page. */
+function writeResidual(writer: ByteWriter, meta: PageMeta, zone: Zone): void {
+  const { rule, columnIds, inner } = meta.residual!
+  writer.u8(rule)
+  for (const id of columnIds) writer.varint(id)
+  writer.u8(meta.scale)
+  writeIntegers(writer, meta, zone)
+  writePageMeta(writer, inner)
+}
+
+/** Bytes of a page and its meta. */
+export function pageBytes(meta: PageMeta): number {
+  const writer = new ByteWriter()
+  writePageMeta(writer, meta)
+  return writer.length + meta.payloadBytes
+}
+
 /** Appends the meta of a page to a footer. */
 export function writePageMeta(writer: ByteWriter, meta: PageMeta): void {
   const parts = partsOf(meta)
@@ -142,6 +160,10 @@ export function writePageMeta(writer: ByteWriter, meta: PageMeta): void {
   if (meta.allAbsent) {
     writer.u8(flags.allAbsent)
     return
+  }
+  if (meta.residual !== undefined && meta.zone !== undefined) {
+    writer.u8(flagsOf(meta) & ~flags.lz4)
+    return writeResidual(writer, meta, meta.zone)
   }
   writer.u8(flagsOf(meta))
   if (parts !== 0) writer.u8(parts)
@@ -361,6 +383,26 @@ function readChunks(reader: ByteReader, draft: Draft): void {
   draft.payloadBytes = chunkStarts[chunkCount]!
 }
 
+/** A page of residuals, behind its flags. Its inner page is as any of whole numbers, without absent rows. */
+function readResidual(reader: ByteReader, shape: Draft, bits: number): PageMeta {
+  const { physical, rowCount } = shape
+  if (physical !== 'f64' || (bits & ~(flags.sums | flags.gcd)) !== transforms.decimal) {
+    throw reader.corrupt(`a page of ${physical} cannot be RESIDUAL with flags ${bits}`)
+  }
+  const rule = reader.u8()
+  if (referencesOf(rule) === 0) {
+    throw new VarveError('ERR_VERSION', `residual rule ${rule} is of a newer varve`, { rule })
+  }
+  const columnIds = Array.from({ length: referencesOf(rule) }, () => reader.varint())
+  shape.scale = readScale(reader)
+  readIntegers(reader, shape, bits, false)
+  const inner = readPage(reader, physical, rowCount, true)
+  if (!areIntegers(inner) || inner.scale !== 0) {
+    throw reader.corrupt('residuals that are no whole numbers')
+  }
+  return residualMeta(shape, rule, columnIds, inner)
+}
+
 /**
  * Reads the meta of a page of `rowCount` rows. Malformed bytes are ERR_CORRUPT, encodings without a
  * reader ERR_VERSION. What is read allocates at most some KiB, whatever the bytes say.
@@ -369,6 +411,16 @@ export function readPageMeta(reader: ByteReader, physical: Physical, rowCount: n
   if (!(Number.isInteger(rowCount) && rowCount >= 1 && rowCount <= blockRowsMax)) {
     throw reader.corrupt(`a page of ${rowCount} rows`)
   }
+  return readPage(reader, physical, rowCount, false)
+}
+
+/** `isInner`: of a page of residuals, which is none itself. */
+function readPage(
+  reader: ByteReader,
+  physical: Physical,
+  rowCount: number,
+  isInner: boolean,
+): PageMeta {
   const first = reader.u8()
   const bits = reader.u8()
   const encoding = first & encodingMask
@@ -377,6 +429,10 @@ export function readPageMeta(reader: ByteReader, physical: Physical, rowCount: n
     throw new VarveError('ERR_VERSION', `encoding ${name} is of a newer varve`, { encoding: first })
   }
   const shape = startMeta(physical, rowCount, encoding, bits & flags.transformMask)
+  if (encoding === encodings.residual) {
+    if (isInner || first !== encoding) throw reader.corrupt('RESIDUAL where it cannot be')
+    return readResidual(reader, shape, bits)
+  }
   if ((bits & flags.allAbsent) !== 0) {
     if (bits !== flags.allAbsent || first !== encoding)
       throw reader.corrupt(`an absent page with flags ${bits}`)

@@ -56,6 +56,7 @@ export function startMeta(
     reaches: noneF64,
     dictionary: undefined,
     textBytes: noneU32,
+    residual: undefined,
     slotModel: undefined,
     bitmapModel: undefined,
     codedBytes: noneU16,

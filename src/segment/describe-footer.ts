@@ -2,7 +2,7 @@
 // footer.ts; they are given with what was decoded from them, so that their hash and form are known
 // to be right.
 import { ByteReader, hexOf } from '#base'
-import { encodingName, presentOf, readPageMeta, transforms } from '#codec'
+import { encodingName, presentOf, readPageMeta, ruleName, transforms } from '#codec'
 import type { PageMeta } from '#codec'
 import { columnSpecs, isoOf, partitionName, partitionWidthOf, placeColumnId } from '#schema'
 import { seriesName } from '#schema'
@@ -114,6 +114,7 @@ export function pageText(page: PageMeta): string {
   const beside = sumOf(page.exceptions)
   return [
     `${encodingName(page.encoding)}${scaled}${texts}${page.lz4 ? ' in LZ4' : ''}`,
+    ...residualTexts(page),
     ...codedTexts(page),
     ...(page.gcd === 1n ? [] : [`steps of ${page.gcd}`]),
     `${page.rowCount} rows`,
@@ -121,6 +122,15 @@ export function pageText(page: PageMeta): string {
     ...(beside === 0 ? [] : [`${beside} as they are`]),
     `${page.payloadBytes} bytes`,
   ].join(', ')
+}
+
+/** Which columns tell of a page of residuals, and how these are stored. */
+function residualTexts({ residual }: PageMeta): string[] {
+  if (residual === undefined) return []
+  const { rule, columnIds, inner } = residual
+  const columns = `column${columnIds.length === 1 ? '' : 's'} ${columnIds.join(' and ')}`
+  const stored = [encodingName(inner.encoding), ...codedTexts(inner)].join(', ')
+  return [`${ruleName(rule)} of ${columns}, stored as ${stored}`]
 }
 
 /** What of a page is entropy coded. */

@@ -27,6 +27,8 @@ export interface PlacedPage {
   readonly offset: number
   /** Where each chunk is held (held.ts); made when the first one is. */
   held: Float64Array | undefined
+  /** The same bytes as integers, or as residuals; made when others refer to them (block-integers.ts). */
+  integers: PlacedPage | undefined
 }
 
 /** A stored column as far as it is known. */
@@ -107,7 +109,7 @@ export class RunPages {
     for (let block = 0; block < this.#blockCount; block += 1) {
       footer.columns.forEach(({ pages }, place) => {
         const meta = pages[block]!
-        known[place]!.pages.push({ meta, offset, held: undefined })
+        known[place]!.pages.push({ meta, offset, held: undefined, integers: undefined })
         offset += meta.payloadBytes
       })
     }
@@ -254,7 +256,7 @@ export class RunPages {
     if (meta === undefined) return undefined
     if (columnId === timeColumnId && meta.zone === undefined) return undefined
     return offset + meta.payloadBytes <= this.#info.footerOffset
-      ? { meta, offset, held: undefined }
+      ? { meta, offset, held: undefined, integers: undefined }
       : undefined
   }
 }

@@ -7,6 +7,7 @@ import type { PageMeta } from '#codec'
 import { arena } from '#kernel'
 import { timeColumnId } from '#schema'
 import type { ColumnSpec } from '#schema'
+import { BlockIntegers } from './block-integers.ts'
 import { blockCountOf } from './footer.ts'
 import type { RunColumn, RunLocation } from './footer.ts'
 import { claimHeld, heldAddress, heldReadMax, isHeld } from './held.ts'
@@ -74,6 +75,9 @@ interface Wanted {
   readonly placed: PlacedPage
   readonly target: ColumnData
   readonly columnId: number
+  /** Rows [from, end) of the block go to index `at` of the target. */
+  readonly from: number
+  readonly at: number
   readonly chunkFirst: number
   readonly chunkEnd: number
   /** In the file. */
@@ -83,6 +87,32 @@ interface Wanted {
 
 function isEmptyChunk({ chunkStarts }: PageMeta, chunk: number): boolean {
   return chunkStarts[chunk] === chunkStarts[chunk + 1]
+}
+
+/** The stored bytes of rows [from, end) of a page. */
+function wantedRows(
+  placed: PlacedPage,
+  target: ColumnData,
+  columnId: number,
+  from: number,
+  end: number,
+  at: number,
+): Wanted {
+  const { meta, offset } = placed
+  const vectorFrom = Math.floor(from / vectorRows)
+  const vectorEnd = Math.ceil(end / vectorRows)
+  const stored = storedRange(meta, vectorFrom, vectorEnd)
+  return {
+    placed,
+    target,
+    columnId,
+    from,
+    at,
+    chunkFirst: Math.floor(vectorFrom / meta.chunkVectors),
+    chunkEnd: Math.ceil(vectorEnd / meta.chunkVectors),
+    offset: offset + stored.from,
+    end: offset + stored.end,
+  }
 }
 
 /** Whether nothing has to be read: each chunk is held or stores no bytes. */
@@ -346,10 +376,11 @@ export class RunReader {
     at: number,
   ): void {
     const first = block * blockRowsMax
-    const wanted = this.#wantedOf(block, from - first, end - first, list, targets)
+    const rowEnd = end - first
+    const { wanted, integers } = this.#wantedOf(block, from - first, rowEnd, list, targets, at)
     for (let index = 0; index < wanted.length;) {
       if (isHeldWhole(wanted[index]!)) {
-        this.#decodeHeld(wanted[index]!, block, from - first, end - first, at)
+        this.#decodeHeld(wanted[index]!, block, rowEnd)
         index += 1
         continue
       }
@@ -362,21 +393,30 @@ export class RunReader {
       ) {
         last += 1
       }
-      const { bytes, address, position } = this.#bring(start, wanted[last]!.end - start)
+      const brought = this.#bring(start, wanted[last]!.end - start)
       for (; index <= last; index += 1) {
-        const { placed, target, columnId, offset } = wanted[index]!
-        const { meta } = placed
-        // Where the payload's byte 0 is in the file, and would be in `bytes`.
-        const payload = placed.offset - start
-        const place = this.#placeOf(block, columnId, offset)
-        const storedFrom = -(address + payload)
-        decodeRows(meta, bytes, storedFrom, from - first, end - first, target, at, place)
-        if (position === undefined) continue
-        const { chunkFirst, chunkEnd } = wanted[index]!
-        for (let chunk = chunkFirst; chunk < chunkEnd; chunk += 1) {
-          hold(placed, chunk, position + payload + meta.chunkStarts[chunk]!)
-        }
+        this.#decodeBrought(wanted[index]!, block, rowEnd, start, brought)
       }
+    }
+    integers?.finish((from - first) % vectorRows, at)
+  }
+
+  /** `start`: where in the file the bytes that were brought are from. */
+  #decodeBrought(
+    { placed, target, columnId, offset, from, at, chunkFirst, chunkEnd }: Wanted,
+    block: number,
+    end: number,
+    start: number,
+    { bytes, address, position }: Brought,
+  ): void {
+    const { meta } = placed
+    // Where the payload's byte 0 is in the file, and would be in `bytes`.
+    const payload = placed.offset - start
+    const place = this.#placeOf(block, columnId, offset)
+    decodeRows(meta, bytes, -(address + payload), from, end, target, at, place)
+    if (position === undefined) return
+    for (let chunk = chunkFirst; chunk < chunkEnd; chunk += 1) {
+      hold(placed, chunk, position + payload + meta.chunkStarts[chunk]!)
     }
   }
 
@@ -408,11 +448,9 @@ export class RunReader {
 
   /** Chunk by chunk: what is held came by several reads, and was verified then. */
   #decodeHeld(
-    { placed, target, columnId, offset, chunkFirst, chunkEnd }: Wanted,
+    { placed, target, columnId, offset, from, at, chunkFirst, chunkEnd }: Wanted,
     block: number,
-    from: number,
     end: number,
-    at: number,
   ): void {
     const { meta, held } = placed
     const place = this.#placeOf(block, columnId, offset)
@@ -427,32 +465,44 @@ export class RunReader {
     }
   }
 
+  /** What is to be read of a block, in order of place; `integers` where columns of residuals are among it. */
   #wantedOf(
     block: number,
     from: number,
     end: number,
     { ids, places }: ColumnList,
     targets: readonly ColumnData[],
-  ): Wanted[] {
-    const vectorFrom = Math.floor(from / vectorRows)
-    const vectorEnd = Math.ceil(end / vectorRows)
+    at: number,
+  ): { readonly wanted: readonly Wanted[]; readonly integers: BlockIntegers | undefined } {
     const pages = this.#pages.pagesOf(block, ids)
     const wanted: Wanted[] = []
+    let integers: BlockIntegers | undefined
     for (let index = 0; index < ids.length; index += 1) {
       const placed = pages[index]!
-      const { meta, offset } = placed
-      const stored = storedRange(meta, vectorFrom, vectorEnd)
-      wanted.push({
-        placed,
-        target: targets[places[index]!]!,
-        columnId: ids[index]!,
-        chunkFirst: Math.floor(vectorFrom / meta.chunkVectors),
-        chunkEnd: Math.ceil(vectorEnd / meta.chunkVectors),
-        offset: offset + stored.from,
-        end: offset + stored.end,
-      })
+      const target = targets[places[index]!]!
+      if (placed.meta.residual === undefined) {
+        wanted.push(wantedRows(placed, target, ids[index]!, from, end, at))
+      } else {
+        integers ??= this.#integersOf(block, end - (from - (from % vectorRows)))
+        integers.want(ids[index]!, target)
+      }
     }
-    return wanted
+    if (integers === undefined) return { wanted, integers }
+    const start = from - (from % vectorRows)
+    for (const { placed, data, columnId } of integers.columns) {
+      wanted.push(wantedRows(placed, data, columnId, start, end, 0))
+    }
+    wanted.sort((a, b) => a.offset - b.offset)
+    return { wanted, integers }
+  }
+
+  #integersOf(block: number, rows: number): BlockIntegers {
+    const pageOf = (columnId: number): PlacedPage | undefined =>
+      this.#pages.physicalOf(columnId) === undefined
+        ? undefined
+        : this.#pages.pagesOf(block, [columnId])[0]
+    const { file, series } = this.#bytes
+    return new BlockIntegers(rows, pageOf, (columnId) => ({ file, series, block, columnId }))
   }
 
   /** Codes of the run's dictionaries become codes of the targets'. */

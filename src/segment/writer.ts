@@ -4,7 +4,7 @@ import { ByteWriter, assert } from '#base'
 import { absentCode, allocateColumn, codeMap, growColumn, mapCodes, rowCapacity } from '#batch'
 import type { CodeData, ColumnData } from '#batch'
 import { blockRowsMax, encodePage, newHabit } from '#codec'
-import type { Habit, Level, PageMeta } from '#codec'
+import type { EncodedPage, Habit, Level, PageMeta } from '#codec'
 import { hash64 } from '#kernel'
 import { placeColumnId, timeColumnId } from '#schema'
 import type { ColumnSpec, SeriesKey, StoredKind } from '#schema'
@@ -14,6 +14,8 @@ import type { DirectorySeries, RunColumn, RunInfo, SortOrder } from './footer.ts
 import { LeafHasher } from './identity.ts'
 import { FileHasher, encodeHeader, encodeTrailer, headerBytes, trailerBytes } from './layout.ts'
 import type { FileKind } from './layout.ts'
+import { residualPlanOf, takeResiduals } from './residual-plan.ts'
+import type { BlockPage, ResidualPlan } from './residual-plan.ts'
 
 export interface RunStart {
   readonly seriesId: number
@@ -39,6 +41,8 @@ export interface FinishedFile {
 interface ColumnInProgress {
   readonly spec: ColumnSpec
   readonly pages: PageMeta[]
+  /** The last page as it was before others told of it. */
+  previous: PageMeta | undefined
   /** Symbols: the run's dictionary, and the block's codes in it. */
   readonly codes: CodeData | undefined
   /** In packs. */
@@ -219,6 +223,7 @@ class RunInProgress {
   readonly #leaf: LeafHasher
   readonly #hashed: readonly number[]
   readonly #dataOffset: number
+  readonly #residuals: ResidualPlan | undefined
   #rowCount = 0
   #isComplete = false
   #timeMin = 0n
@@ -233,10 +238,12 @@ class RunInProgress {
     this.#columns = start.specs.map((spec) => ({
       spec,
       pages: [],
+      previous: undefined,
       codes: spec.physical === 'code' ? emptyCodes() : undefined,
       habit: habits && habitOf(habits, spec.id),
       textBytes: 0,
     }))
+    this.#residuals = residualPlanOf(start.specs, level)
     this.#hashed = start.specs.flatMap((spec, at) => (spec.id === placeColumnId ? [] : [at]))
     this.#leaf = new LeafHasher(this.#hashed.map((at) => start.specs[at]!))
   }
@@ -249,9 +256,8 @@ class RunInProgress {
     this.#isComplete = rowCount < blockRowsMax
     this.#noteTimes(columns[0]!, from, end)
     this.#rowCount += rowCount
-    for (let at = 0; at < columns.length; at += 1) {
-      this.#addPage(this.#columns[at]!, columns[at]!, from, rowCount)
-    }
+    if (this.#residuals === undefined) this.#addPages(columns, from, rowCount)
+    else this.#addWithResiduals(this.#residuals, columns, from, rowCount)
     this.#leaf.add(
       this.#hashed.map((at) => columns[at]!),
       from,
@@ -278,13 +284,41 @@ class RunInProgress {
     }
   }
 
-  #addPage(column: ColumnInProgress, data: ColumnData, from: number, rowCount: number): void {
+  /** Each page is written before the next is made. */
+  #addPages(columns: readonly ColumnData[], from: number, rowCount: number): void {
+    this.#columns.forEach((column, at) => {
+      const page = this.#encode(column, columns[at]!, from, rowCount)
+      this.#addPage(column, page)
+    })
+  }
+
+  #addWithResiduals(
+    plan: ResidualPlan,
+    columns: readonly ColumnData[],
+    from: number,
+    rowCount: number,
+  ): void {
+    const pages = this.#columns.map((column, at) => {
+      const { meta, payload } = this.#encode(column, columns[at]!, from, rowCount)
+      return { meta, payload: payload.slice() }
+    })
+    takeResiduals(plan, this.#start.specs, columns, from, pages, this.#level)
+    this.#columns.forEach((column, at) => this.#addPage(column, pages[at]!))
+  }
+
+  #addPage(column: ColumnInProgress, { meta, payload }: BlockPage): void {
+    assert(payload.length === meta.payloadBytes, 'segment writer: the meta knows the bytes')
+    column.pages.push(meta)
+    this.#sink.write(payload)
+  }
+
+  #encode(column: ColumnInProgress, data: ColumnData, from: number, rowCount: number): EncodedPage {
     const options = {
       optional: column.spec.optional,
       level: this.#level,
       ...(column.habit === undefined ? {} : { habit: column.habit }),
       block: column.pages.length,
-      ...(column.pages.length > 0 ? { previous: column.pages.at(-1)! } : {}),
+      ...(column.previous === undefined ? {} : { previous: column.previous }),
     }
     let source = data
     let at = from
@@ -294,11 +328,10 @@ class RunInProgress {
       source = column.codes
       at = 0
     }
-    const { meta, payload } = encodePage(source, at, rowCount, options)
-    assert(payload.length === meta.payloadBytes, 'segment writer: the meta knows the bytes')
-    column.pages.push(meta)
+    const page = encodePage(source, at, rowCount, options)
+    column.previous = page.meta
     column.textBytes += textBytesOf(source, at, at + rowCount)
-    this.#sink.write(payload)
+    return page
   }
 
   /** Appends the run's footer to `footers`. */
