@@ -22,6 +22,11 @@ import type { RowRules } from './rules.ts'
 
 const rowsFirst = 16
 
+/** Gives the lsn of a row of an epoch. */
+export interface Lsns {
+  lsnOf(row: number): bigint
+}
+
 export class Chunk {
   /** By spec index; undefined until a row has a value there. The time column is always there. */
   readonly columns: (ColumnData | undefined)[] = []
@@ -41,6 +46,8 @@ export class Chunk {
   #rowMin = 0
   #rowMax = 0
   lsnFirst = 0n
+  /** The row of the log's epoch that has lsnFirst; below 0 where nobody asked. */
+  #epochRowFirst = -1
   /** Relative to lsnFirst, of the last row. */
   #offsetLast = 0
   /** Where appends started, and their first lsn: rows between are contiguous. Rows and lsns relative to lsnFirst. */
@@ -147,10 +154,24 @@ export class Chunk {
 
   /** Takes rows [rowCount, rowCount + count), which are filled in, into the chunk. */
   commit(count: number, lsn: bigint, rules: RowRules): void {
+    if (this.#rowCount === 0) this.lsnFirst = lsn
+    this.#commitAt(count, Number(lsn - this.lsnFirst), rules)
+  }
+
+  /** One row, under the lsn of a row of a log's epoch: BigInt for every row would take longer than the row. */
+  commitLogged(row: number, log: Lsns, rules: RowRules): void {
+    if (this.#rowCount === 0) {
+      this.lsnFirst = log.lsnOf(row)
+      this.#epochRowFirst = row
+    } else if (this.#epochRowFirst < 0) {
+      this.#epochRowFirst = row - Number(log.lsnOf(row) - this.lsnFirst)
+    }
+    this.#commitAt(1, row - this.#epochRowFirst, rules)
+  }
+
+  #commitAt(count: number, offset: number, rules: RowRules): void {
     const from = this.#rowCount
     const end = from + count
-    if (from === 0) this.lsnFirst = lsn
-    const offset = Number(lsn - this.lsnFirst)
     const appends = this.#appendRows.length
     const lastRow = this.#appendRows[appends - 1]
     const lastLsn = this.#appendLsns[appends - 1]

@@ -2,6 +2,7 @@
 import { limits } from '#base'
 import type { ColumnSpec } from '#schema'
 import { Chunk } from './chunk.ts'
+import type { Lsns } from './chunk.ts'
 import type { ChunkView } from './chunk.ts'
 import type { ChunkMemory } from './chunk-memory.ts'
 import type { RowRules } from './rules.ts'
@@ -74,6 +75,12 @@ export class HeadSeries {
   /** The row that was filled in behind the last one of a chunk becomes visible. */
   commitOne(chunk: Chunk, lsn: bigint): void {
     chunk.commit(1, lsn, this.#rules)
+    this.#rowCount += 1
+  }
+
+  /** The same under the lsn of a row of a log's epoch. */
+  commitLogged(chunk: Chunk, row: number, log: Lsns): void {
+    chunk.commitLogged(row, log, this.#rules)
     this.#rowCount += 1
   }
 

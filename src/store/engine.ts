@@ -206,13 +206,19 @@ export class Engine implements WriterContext {
       const at = chunk.rowCount
       if (!way.fill(row, chunk, at)) return undefined
       const { log } = this
-      let lsn: bigint
-      if (log === undefined) lsn = this.takeLsns(1)
-      else lsn = way.stage(log, runtime, chunk, at).lsnFirst
-      head.commitOne(chunk, lsn)
-      this.headBytes += log === undefined ? memoryRowBytes : way.bytes
+      let end: bigint | number
+      if (log === undefined) {
+        const lsn = this.takeLsns(1)
+        head.commitOne(chunk, lsn)
+        this.headBytes += memoryRowBytes
+        end = lsn + 1n
+      } else {
+        end = way.stage(log, runtime, chunk, at)
+        head.commitLogged(chunk, end - 1, log)
+        this.headBytes += way.bytes
+      }
       ring?.take(chunk.columns, at, at + 1, head.rules)
-      return new AckOf(log, 1, lsn + 1n)
+      return new AckOf(log, 1, end)
     } finally {
       this.#isAppending = false
     }

@@ -7,7 +7,7 @@ import type { Chunk, RowRules } from '#head'
 import { fillAbsentValue, fillPlain } from '#schema'
 import type { ColumnSpec } from '#schema'
 import { oneRowBytes, oneValueBytes, rowsEntryType, writeOneRow, writeOneValue } from '#wal'
-import type { LogWriter, LsnRange } from '#wal'
+import type { LogWriter } from '#wal'
 import type { SeriesRuntime } from './catalog.ts'
 
 /** The way in for single rows through handles of one kind, as long as the stored kind does not change. */
@@ -92,10 +92,10 @@ export class OneRow {
   }
 
   /**
-   * Stages the row that was filled in last, in the log.
+   * Stages the row that was filled in last, in the log; gives the number of rows of this epoch with it.
    * @throws {VarveError} what the log throws; nothing is staged then
    */
-  stage(log: LogWriter, { id }: SeriesRuntime, chunk: Chunk, at: number): LsnRange {
+  stage(log: LogWriter, { id }: SeriesRuntime, chunk: Chunk, at: number): number {
     const specs = this.#specs
     const given = this.#given
     log.beginAtomic()

@@ -198,10 +198,11 @@ function stage(
   }
   if (rows === 0) return { rows, lsnFirst: log.lsnEnd, lsnEnd: log.lsnEnd, bytes: 0 }
   log.beginAtomic()
+  const lsnFirst = log.lsnEnd
   let bytes = 0
   try {
     for (const part of parts) bytes += stagePart(catalog, part, log)
-    return { rows, bytes, ...log.endAtomic() }
+    return { rows, bytes, lsnFirst, lsnEnd: log.lsnOf(log.endAtomic()) }
   } finally {
     log.abandon()
   }

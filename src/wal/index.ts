@@ -1,6 +1,6 @@
 // wal: an append-only log of row batches; what it acknowledges is there after a crash, and recovery says what is not.
 export { createLog } from './writer.ts'
-export type { LogWriter, LsnRange } from './writer.ts'
+export type { LogWriter } from './writer.ts'
 export type {
   FileEnd,
   LogDiagnostic,

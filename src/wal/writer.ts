@@ -32,12 +32,6 @@ import { resolveOptions } from './options.ts'
 import type { FileEnd, LogEnvironment, LogOptions, LogSpace, ResolvedOptions } from './options.ts'
 import { Waiters } from './waiters.ts'
 
-/** Rows [lsnFirst, lsnEnd). */
-export interface LsnRange {
-  readonly lsnFirst: bigint
-  readonly lsnEnd: bigint
-}
-
 const backOffMsFirst = 50
 const backOffMsMax = 2000
 /** Mode os: how long rows may stay in the page cache alone. */
@@ -98,11 +92,11 @@ export class LogWriter {
   }
   /** The next row's lsn. */
   get lsnEnd(): bigint {
-    return this.#lsnOf(this.#rows)
+    return this.lsnOf(this.#rows)
   }
   /** Every row below this lsn (exclusive end) is on the device. In mode os acks run ahead of it. */
   get durableLsnEnd(): bigint {
-    return this.#lsnOf(this.#durableRows)
+    return this.lsnOf(this.#durableRows)
   }
   /** Bytes in use in the newest file. */
   get bytes(): number {
@@ -121,7 +115,8 @@ export class LogWriter {
     return (this.#flight?.buffer.length ?? 0) + (this.#staging.length - recordHeaderBytes)
   }
 
-  #lsnOf(rows: number): bigint {
+  /** The lsn of a row of this epoch, which begins at 0. */
+  lsnOf(rows: number): bigint {
     return this.#epochFirstLsn + BigInt(rows)
   }
 
@@ -167,11 +162,11 @@ export class LogWriter {
   }
 
   /**
-   * Ends the append; its rows have their lsns. Mode sync: they are on the device; os: the
-   * operating system has them.
+   * Ends the append; gives the number of rows of this epoch, its own included, see lsnOf. Mode
+   * sync: they are on the device; os: the operating system has them.
    * @throws {VarveError} ERR_IO, ERR_DISK_FULL in modes sync and os: nothing of it was taken
    */
-  endAtomic(): LsnRange {
+  endAtomic(): number {
     assert(this.#isAtomic, 'log: no append to end')
     this.#isAtomic = false
     const rowFirst = this.#rows
@@ -180,7 +175,7 @@ export class LogWriter {
       if (this.#options.mode === 'group') this.#pace()
       else this.#writeThrough(rowFirst)
     }
-    return { lsnFirst: this.#lsnOf(rowFirst), lsnEnd: this.#lsnOf(this.#rows) }
+    return this.#rows
   }
 
   // ---- mode group
@@ -240,7 +235,7 @@ export class LogWriter {
 
   #write(file: LogFile, buffer: GroupBuffer, rowEnd: number): LogPlace {
     const { rowCount } = buffer
-    const lsnFirst = this.#lsnOf(rowEnd - rowCount)
+    const lsnFirst = this.lsnOf(rowEnd - rowCount)
     const { record, view } = buffer
     const place = file.writeGroup(record, view, rowCount, lsnFirst, this.#options.manifestEdit())
     this.#space.grew(record.length)
@@ -500,7 +495,11 @@ export class LogWriter {
    * 'unknown'. Made on demand; a rejection nobody looks at goes to logger and diagnostics alone.
    */
   whenDurable(lsnEnd: bigint): Promise<void> {
-    const rows = Number(lsnEnd - this.#epochFirstLsn)
+    return this.whenRowsDurable(Number(lsnEnd - this.#epochFirstLsn))
+  }
+
+  /** The same for the first `rows` rows of this epoch. */
+  whenRowsDurable(rows: number): Promise<void> {
     assert(rows <= this.#rows, 'log: waiting for rows that were never appended')
     return this.#options.mode === 'os' ? done : this.#waitFor(rows)
   }

@@ -13,7 +13,6 @@ import type {
   LogOptions,
   LogSummary,
   LogWriter,
-  LsnRange,
 } from '../../src/wal/index.ts'
 import { ManualClock, ManualScheduler } from '../support/manual-env.ts'
 
@@ -112,14 +111,15 @@ export function newBed(mode: LogMode, options: BedOptions = {}): Bed {
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** Appends one entry of `rowCount` rows that holds `text`. */
-export function append(log: LogWriter, text: string, rowCount = 1): LsnRange {
+/** Appends one entry of `rowCount` rows that holds `text`: rows [lsnFirst, lsnEnd). */
+export function append(log: LogWriter, text: string, rowCount = 1) {
   const bytes = encoder.encode(text)
   log.beginAtomic()
   const room = log.reserve(bytes.length)
   room.bytes.set(bytes, room.offset)
   log.commitEntry(rowType, rowCount, bytes.length)
-  return log.endAtomic()
+  const lsnFirst = log.lsnEnd
+  return { lsnFirst, lsnEnd: log.lsnOf(log.endAtomic()) }
 }
 
 export interface Recovered {
