@@ -41,6 +41,7 @@ export {
   plainVectorsOf,
   rowReaching,
   unitsInPlace,
+  unpackSteps,
 } from './narrow.ts'
 export type { PlainVectors } from './narrow.ts'
 export { int64sAt } from './decode-values.ts'

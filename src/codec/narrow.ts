@@ -149,12 +149,14 @@ export function hasPlainSteps(meta: PageMeta, vector: number): boolean {
   return meta.widths[vector]! <= 32 && meta.bases[vector]! >= 0
 }
 
-/** The first row of a vector of rising times, stored at `address` of the arena, that is `gap` units or more behind its
- *  first one; its rows where there is none. */
-export function rowReaching(meta: PageMeta, vector: number, address: number, gap: number): number {
-  const { kernels } = arena()
+/** Makes a vector of times that are stored at `address` of the arena ready for `rowReaching`. */
+export function unpackSteps(meta: PageMeta, vector: number, address: number): void {
+  const minis = Math.ceil(rowsOf(meta.rowCount, vector) / rowsMini)
+  arena().kernels.unpack(meta.widths[vector]!, address, minis, scratchOf().u32)
+}
+
+/** The first row that is `gap` units or more behind the vector's first time; its rows where there is none. */
+export function rowReaching(meta: PageMeta, vector: number, gap: number): number {
   const rows = rowsOf(meta.rowCount, vector)
-  const slots = scratchOf().u32
-  kernels.unpack(meta.widths[vector]!, address, Math.ceil(rows / rowsMini), slots)
-  return kernels.placeOfSum(slots, rows, meta.bases[vector]!, gap)
+  return arena().kernels.placeOfSum(scratchOf().u32, rows, meta.bases[vector]!, gap)
 }

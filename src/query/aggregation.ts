@@ -1,5 +1,5 @@
 // What aggregates are asked for, resolved once: which columns are folded, and what each answer is made of.
-import { VarveError } from '#base'
+import { VarveError, assertNever } from '#base'
 import type { ColumnName, ColumnSpec } from '#schema'
 import { ColumnFold, PairFold } from './column-fold.ts'
 import type { FoldNeeds } from './column-fold.ts'
@@ -24,11 +24,11 @@ export type Aggregation<K> =
 const ofColumn = ['count', 'sum', 'min', 'max', 'mean', 'std', 'first', 'last'] as const
 type OfColumn = (typeof ofColumn)[number]
 
-/** A name and the value of the bucket that ends. */
-interface Answer {
-  readonly name: string
-  readonly value: (rowCount: number) => number
-}
+/** A name, and where its value is when a bucket ends. */
+export type Answer =
+  | { readonly name: string; readonly what: 'rows' }
+  | { readonly name: string; readonly what: 'vwap'; readonly pair: PairFold }
+  | { readonly name: string; readonly what: OfColumn; readonly fold: ColumnFold }
 
 export interface AggregationPlan {
   readonly folds: readonly ColumnFold[]
@@ -100,16 +100,31 @@ const needsOf: Record<OfColumn, Partial<FoldNeeds>> = {
   std: { squares: true },
 }
 
-function valueOf(what: OfColumn, fold: ColumnFold): number {
-  switch (what) {
+/** The value of the bucket that ends, of `rowCount` rows. */
+export function answerOf(answer: Answer, rowCount: number): number {
+  switch (answer.what) {
+    case 'rows':
+      return rowCount
+    case 'vwap':
+      return answer.pair.mean()
+    case 'count':
+      return answer.fold.count
     case 'sum':
-      return fold.sum()
+      return answer.fold.sum()
     case 'mean':
-      return fold.sum() / fold.count
+      return answer.fold.sum() / answer.fold.count
     case 'std':
-      return fold.deviation()
+      return answer.fold.deviation()
+    case 'min':
+      return answer.fold.min
+    case 'max':
+      return answer.fold.max
+    case 'first':
+      return answer.fold.first
+    case 'last':
+      return answer.fold.last
     default:
-      return fold[what]
+      return assertNever(answer)
   }
 }
 
@@ -152,7 +167,7 @@ function plannedAnswer(
   resolver: Resolver,
   pairs: PairFold[],
 ): (folds: Map<ColumnSpec, ColumnFold>) => Answer {
-  if (given === 'count') return () => ({ name, value: (rowCount) => rowCount })
+  if (given === 'count') return () => ({ name, what: 'rows' })
   if (typeof given !== 'object' || given === null) throw refuse(name, given)
   const entries = Object.entries(given)
   const [what, of] = entries[0] ?? []
@@ -162,14 +177,11 @@ function plannedAnswer(
     const [price, weight] = of.map((each) => resolver.column(each, true))
     const pair = new PairFold(price!, weight!)
     pairs.push(pair)
-    return () => ({ name, value: () => pair.mean() })
+    return () => ({ name, what, pair })
   }
   if (!ofColumn.includes(what as OfColumn)) throw refuse(name, given)
   const own = what as OfColumn
   const spec = resolver.column(of, own !== 'count')
   resolver.need(spec, needsOf[own])
-  return (folds) => {
-    const fold = folds.get(spec)!
-    return { name, value: () => valueOf(own, fold) }
-  }
+  return (folds) => ({ name, what: own, fold: folds.get(spec)! })
 }

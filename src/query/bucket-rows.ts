@@ -1,5 +1,6 @@
 // The rows of an aggregate: buckets are entered in order of time, what their folds hold becomes a row when
 // the next begins.
+import { answerOf } from './aggregation.ts'
 import type { AggregationPlan } from './aggregation.ts'
 
 /** A bucket a row; arrays of their own. */
@@ -47,9 +48,10 @@ export class BucketRows {
     if (this.#open === undefined) return
     if (this.#rowCount === this.#opens.length) this.#grow()
     this.#opens[this.#rowCount] = this.#open
-    this.plan.answers.forEach(({ value }, at) => {
-      this.#values[at]![this.#rowCount] = value(this.#rows)
-    })
+    const { answers } = this.plan
+    for (let at = 0; at < answers.length; at += 1) {
+      this.#values[at]![this.#rowCount] = answerOf(answers[at]!, this.#rows)
+    }
     this.#rowCount += 1
     this.#reset()
   }

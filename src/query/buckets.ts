@@ -92,18 +92,33 @@ export class Buckets {
     return cuts
   }
 
-  /** Two buckets, one behind the other, of rows [from, middle) and [middle, end); one of them may have none. */
-  two(open: bigint, from: number, middle: number, end: number): Cuts {
-    if (middle >= end) return this.one(open, from, end)
-    const next = open + this.#width!.ns
-    if (middle <= from) return this.one(next, from, end)
+  /** When the bucket opens that is `count` behind the one that opens at `open`; all of them are as wide. */
+  after(open: bigint, count: number): bigint {
+    return open + BigInt(count) * this.#width!.ns
+  }
+
+  /** Rows [from, end) of the bucket that opens at `open` and of those behind its `edges`: `rowOf(e)` is the first row
+   *  behind edge e. Buckets without rows are left out. */
+  cutAtRows(
+    open: bigint,
+    edges: number,
+    rowOf: (edge: number) => number,
+    from: number,
+    end: number,
+  ): Cuts {
     const { cuts } = places()
-    cuts.count = 2
-    cuts.bounds[0] = from
-    cuts.bounds[1] = middle
-    cuts.bounds[2] = end
-    cuts.opens[0] = open
-    cuts.opens[1] = next
+    let count = 0
+    let at = from
+    for (let edge = 0; edge <= edges; edge += 1) {
+      const row = edge < edges ? Math.min(rowOf(edge), end) : end
+      if (row <= at) continue
+      cuts.bounds[count] = at
+      cuts.opens[count] = edge === 0 ? open : this.after(open, edge)
+      count += 1
+      at = row
+    }
+    cuts.bounds[count] = end
+    cuts.count = count
     return cuts
   }
 

@@ -115,8 +115,8 @@ export class PackedFold {
     const { folds, pairs } = this.#rows.plan
     if (this.#tests.length > 0 || pairs.length > 0) return false
     if (lot.end - lot.from !== times.rowCount) return false
-    const { isOne, opens } = this.#spans
-    if (isOne[end - 1] === 0 || opens[first] !== opens[end - 1]) return false
+    const { opens } = this.#spans
+    if (!this.#spans.isOne(end - 1) || opens[first] !== opens[end - 1]) return false
     for (let at = 0; at < folds.length; at += 1) {
       const zone = this.#zones[at]
       if (folds[at]!.needs.squares || (zone !== undefined && zone.all === undefined)) return false
@@ -148,7 +148,7 @@ export class PackedFold {
       this.#rows.firstTime = metas.get(timeId)!.zone!.min[vector]!
     }
     const { pairs } = this.#rows.plan
-    if (!isTested && this.#spans.isOne[vector] === 1 && pairs.length === 0) {
+    if (!isTested && this.#spans.isOne(vector) && pairs.length === 0) {
       const rows = rowsOf(metas.get(timeId)!.rowCount, vector)
       const isWhole = from === 0 && this.#end(stretch, vector) === rows
       if (this.#isKnown(vector, isWhole)) return ways.footer
@@ -221,7 +221,8 @@ export class PackedFold {
 
   #isTimed(from: number, end: number): boolean {
     for (let v = from; v < end; v += 1) {
-      if (this.#isFolded(v) && this.#spans.isOne[v] === 0) return true
+      if (!this.#isFolded(v) || this.#spans.isOne(v)) continue
+      if (this.#ways[v] !== ways.fold || !this.#spans.isCut(v)) return true
     }
     return false
   }

@@ -10,6 +10,7 @@ import {
   rowsOf,
   timeRunsOf,
   unitsInPlace,
+  unpackSteps,
   validityOf,
   vectorRows,
 } from '#codec'
@@ -118,7 +119,7 @@ export class VectorFold {
     }
     const cuts = isTested
       ? this.#cut(vector, 0, count, true)
-      : (this.#cutInTwo(vector, from, end) ?? this.#cut(vector, from, end, false))
+      : (this.#cutAtEdges(vector, from, end) ?? this.#cut(vector, from, end, false))
     const { folds, pairs } = this.#rows.plan
     for (let at = 0; at < folds.length; at += 1) {
       const isDone = !isTested && this.#foldInPlace(folds[at]!, at, vector, cuts)
@@ -130,23 +131,41 @@ export class VectorFold {
     this.#addRanges(cuts)
   }
 
-  /** Rows [from, end) that fall into two buckets, found without making their times; undefined where they do not. */
-  #cutInTwo(vector: number, from: number, end: number): Cuts | undefined {
-    const { isTwo, opens, gaps } = this.#spans
-    if (isTwo[vector] === 0) return undefined
+  /** The buckets of rows [from, end) where few edges pass through the vector; undefined where there are many. */
+  #cutAtEdges(vector: number, from: number, end: number): Cuts | undefined {
+    const spans = this.#spans
+    if (spans.isOne(vector) || !spans.isFew(vector)) return undefined
+    if (!spans.isCut(vector)) this.#findEdges(vector)
+    const edges = spans.edges[vector]!
+    const rowOf = (edge: number): number => spans.row(vector, edge)
+    return this.#buckets.cutAtRows(spans.opens[vector]!, edges, rowOf, from, end)
+  }
+
+  /** Without making times where steps of a few bits are stored. */
+  #findEdges(vector: number): void {
     const page = this.#times!
-    if (!hasPlainSteps(page.meta, vector)) return undefined
-    const address = page.addressOf(vector)
-    if (address < 0) return undefined
-    const gap = Math.ceil(gaps[vector]! / Number(page.meta.gcd))
-    const row = rowReaching(page.meta, vector, address, gap)
-    return this.#buckets.two(opens[vector]!, from, row, end)
+    const { meta } = page
+    const address = hasPlainSteps(meta, vector) ? page.addressOf(vector) : -1
+    if (address >= 0) {
+      const gcd = Number(meta.gcd)
+      unpackSteps(meta, vector, address)
+      this.#spans.find(vector, (ns) => rowReaching(meta, vector, Math.ceil(ns / gcd)))
+      return
+    }
+    const { bounds, opens, count } = this.#cut(vector, 0, rowsOf(meta.rowCount, vector), false)
+    const first = this.#spans.opens[vector]!
+    this.#spans.find(vector, (_, edge) => {
+      const open = this.#buckets.after(first, edge + 1)
+      let bucket = 1
+      while (bucket < count && opens[bucket]! < open) bucket += 1
+      return bounds[bucket]!
+    })
   }
 
   /** The buckets of the chosen rows; bounds count rows of the vector, or chosen rows. */
   #cut(vector: number, from: number, end: number, isTested: boolean): Cuts {
-    const { isOne, opens } = this.#spans
-    if (isOne[vector] === 1) return this.#buckets.one(opens[vector]!, from, end)
+    const spans = this.#spans
+    if (spans.isOne(vector)) return this.#buckets.one(spans.opens[vector]!, from, end)
     const stored = this.#times!.at(vector)
     const isWhole = !isTested && from === 0 && end === rowsOf(stored.meta.rowCount, vector)
     const runs = isWhole ? timeRunsOf(stored) : undefined
