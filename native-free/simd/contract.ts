@@ -26,16 +26,17 @@ export interface SimdKernels {
     span: number,
     bits: number,
   ): void
-  /** ((origin + slot) * up) * 10^-14 -> 128 f64 a mini-block at out. */
-  products(
+  /** (start + step * slot) * factor -> 128 f64 a mini-block at out; step * slot is u32 and wraps. start is whole,
+   *  within 2^52, and so is start + step * slot. */
+  scaledSlots(
     width: number,
     source: number,
     minis: number,
-    origin: number,
-    up: number,
+    step: number,
+    start: number,
+    factor: number,
     out: number,
   ): void
-
   // ---- units (u32) to values
 
   /** (origin + gcd * unit) / power, f64. */
@@ -45,6 +46,27 @@ export interface SimdKernels {
     origin: number,
     gcd: number,
     power: number,
+    out: number,
+  ): void
+  /** (start + step * unit) * factor, f64. */
+  f64Scaled(
+    units: number,
+    count: number,
+    start: number,
+    step: number,
+    factor: number,
+    out: number,
+  ): void
+  /** (start + sum) * factor, f64; sums are u32 and wrap: sum[0] = first, sum[i] = sum[i - 1] + base + step * units[i].
+   *  start is whole, within 2^52, and so is start + sum. */
+  f64ScaledSums(
+    units: number,
+    count: number,
+    first: number,
+    base: number,
+    step: number,
+    start: number,
+    factor: number,
     out: number,
   ): void
   /** origin + gcd * unit, f64. */
@@ -72,6 +94,15 @@ export interface SimdKernels {
     origin: number,
     gcd: number,
     power: number,
+    out: number,
+  ): void
+  /** (start + step * unit) * factor; out may be units. */
+  f64UnitScaled(
+    units: number,
+    count: number,
+    start: number,
+    step: number,
+    factor: number,
     out: number,
   ): void
   /** origin + gcd * unit, i64, for abs(gcd * unit) < 2^51; out may be units. */

@@ -3,9 +3,19 @@
 
 const widths = Array.from({ length: 33 }, (_, width) => width)
 
+/** Constants come from memory: written where they are used, 18 bytes each, they would double the module. */
+const constants = Array.from({ length: 33 }, (_, width) => 2 ** width - 1)
+const head = 0x43300000
+
+function constantLines() {
+  const words = [...constants, head].map((word) => `0x${word.toString(16)}`)
+  return `const constants = memory.data<u32>([${words.join(', ')}])\n`
+}
+
+const constant = (at) => `v128.load32_splat(constants, ${at * 4})`
+
 function maskLine(width) {
-  if (width === 0 || width === 32) return ''
-  return `  const mask = i32x4.splat(0x${(2 ** width - 1).toString(16)})\n`
+  return width === 0 || width === 32 ? '' : `  const mask = ${constant(width)}\n`
 }
 
 /** Loads of the words that row `row` needs and that are not there yet. */
@@ -118,17 +128,30 @@ function packBody(width) {
   return `${text}    slots += 512\n    target += ${16 * width}\n  }\n`
 }
 
-/** Prices: out[i] = ((origin + units[i]) * up) * 10^-14, unpacked and converted in one go; f64, widths below 32. */
-function productBody(width) {
-  let text = `${maskLine(width)}  const o = f64x2.splat(origin)\n  const u = f64x2.splat(up)\n  const d = f64x2.splat(1e-14)\n${minis}`
+const lowHalf = '0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23'
+const highHalf = '8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31'
+
+const scaledHead =
+  '  const s = i32x4.splat(step)\n' +
+  `  const h = ${constant(constants.length)}\n` +
+  '  const o = f64x2.splat(4503599627370496.0 - start)\n' +
+  '  const f = f64x2.splat(factor)\n'
+
+/** Four u32 below the high word of 2^52 are 2^52 + u32: (start + u32) * factor in a subtraction and a product. */
+function storeScaled(name, row) {
+  const scaled = (half) => `f64x2.mul(f64x2.sub(i8x16.shuffle(${name}, h, ${half}), o), f)`
+  return (
+    `    v128.store(out, ${scaled(lowHalf)}, ${row * 32})\n` +
+    `    v128.store(out, ${scaled(highHalf)}, ${row * 32 + 16})\n`
+  )
+}
+
+/** out[i] = (start + step * slot) * factor, f64. */
+function scaledBody(width) {
+  let text = `${maskLine(width)}${scaledHead}${minis}`
   text += eachRow(width, (row, value) => {
-    const convert = width === 32 ? 'f64x2.convert_low_i32x4_u' : 'f64x2.convert_low_i32x4_s'
-    const product = (half) => `f64x2.mul(f64x2.mul(f64x2.add(o, ${convert}(${half})), u), d)`
-    return (
-      `    const v${row} = ${value}\n` +
-      `    v128.store(out, ${product(`v${row}`)}, ${row * 32})\n` +
-      `    v128.store(out, ${product(`upperHalf(v${row})`)}, ${row * 32 + 16})\n`
-    )
+    const name = `x${row}`
+    return `    const ${name} = i32x4.mul(${value}, s)\n${storeScaled(name, row)}`
   })
   return `${text}    source += ${16 * width}\n    out += 1024\n  }\n`
 }
@@ -136,6 +159,7 @@ function productBody(width) {
 /** AssemblyScript source of all packed operations. */
 export function emit() {
   return [
+    constantLines(),
     family('unpack', ['source: usize', 'minis: i32', 'units: usize'], 0, unpackBody),
     family('pack', ['slots: usize', 'minis: i32', 'target: usize'], 1, packBody),
     family('sum', ['source: usize', 'minis: i32', 'out: usize'], 0, sumBody),
@@ -146,10 +170,10 @@ export function emit() {
       filterBody,
     ),
     family(
-      'products',
-      ['source: usize', 'minis: i32', 'origin: f64', 'up: f64', 'out: usize'],
+      'scaledSlots',
+      ['source: usize', 'minis: i32', 'step: u32', 'start: f64', 'factor: f64', 'out: usize'],
       0,
-      productBody,
+      scaledBody,
     ),
   ].join('\n')
 }

@@ -16,7 +16,28 @@ function shiftPair(v: v128): v128 {
   return i8x16.shuffle(i64x2.splat(0), v, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 }
 
+/** Words (a, b, c, d) -> (d, d, d, d). */
+// @ts-ignore: decorator
+@inline
+function lastWord(v: v128): v128 {
+  return i8x16.shuffle(v, v, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15)
+}
+
 // ---- units (u32) to values
+
+/** out[i] = (start + step * units[i]) * factor, f64. */
+export function f64Scaled(units: usize, count: i32, start: f64, step: f64, factor: f64, out: usize): void {
+  const o = f64x2.splat(start)
+  const s = f64x2.splat(step)
+  const f = f64x2.splat(factor)
+  for (const end = units + (<usize>count << 2); units < end; units += 16, out += 32) {
+    const u = v128.load(units)
+    const low = f64x2.convert_low_i32x4_u(u)
+    const high = f64x2.convert_low_i32x4_u(upperHalf(u))
+    v128.store(out, f64x2.mul(f64x2.add(o, f64x2.mul(s, low)), f))
+    v128.store(out, f64x2.mul(f64x2.add(o, f64x2.mul(s, high)), f), 16)
+  }
+}
 
 /** out[i] = (origin + gcd * units[i]) / power, f64. */
 export function f64Quotients(units: usize, count: i32, origin: f64, gcd: f64, power: f64, out: usize): void {
@@ -29,6 +50,28 @@ export function f64Quotients(units: usize, count: i32, origin: f64, gcd: f64, po
     const high = f64x2.convert_low_i32x4_u(upperHalf(u))
     v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, low)), p))
     v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, high)), p), 16)
+  }
+}
+
+/** out[i] = (start + sum[i]) * factor, f64, of sums in u32 that wrap: sum[0] = first, sum[i] = sum[i - 1] + base + step *
+ *  units[i]. Four u32 below the high word of 2^52 are 2^52 + u32. */
+export function f64ScaledSums(units: usize, count: i32, first: u32, base: u32, step: u32, start: f64, factor: f64, out: usize): void {
+  const b = i32x4.splat(base)
+  const s = i32x4.splat(step)
+  const o = f64x2.splat(4503599627370496.0 - start)
+  const f = f64x2.splat(factor)
+  const head = i32x4.splat(0x43300000)
+  // The sum before a row in all lanes; before the first it makes unit 0 give `first`, whatever it is.
+  let carry = i32x4.splat(first - base - step * load<u32>(units))
+  for (const end = units + (<usize>count << 2); units < end; units += 16, out += 32) {
+    let x = i32x4.add(i32x4.mul(v128.load(units), s), b)
+    x = i32x4.add(x, wordBefore(i32x4.splat(0), x))
+    x = i32x4.add(i32x4.add(x, shiftPair(x)), carry)
+    carry = lastWord(x)
+    const low = i8x16.shuffle(x, head, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+    const high = i8x16.shuffle(x, head, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+    v128.store(out, f64x2.mul(f64x2.sub(low, o), f))
+    v128.store(out, f64x2.mul(f64x2.sub(high, o), f), 16)
   }
 }
 
@@ -133,6 +176,17 @@ export function f64UnitQuotients(units: usize, count: i32, origin: f64, gcd: f64
   for (const end = units + (<usize>count << 3); units < end; units += 32, out += 32) {
     v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, v128.load(units))), p))
     v128.store(out, f64x2.div(f64x2.add(o, f64x2.mul(g, v128.load(units, 16))), p), 16)
+  }
+}
+
+/** out[i] = (start + step * units[i]) * factor, f64; units and out may be the same. */
+export function f64UnitScaled(units: usize, count: i32, start: f64, step: f64, factor: f64, out: usize): void {
+  const o = f64x2.splat(start)
+  const s = f64x2.splat(step)
+  const f = f64x2.splat(factor)
+  for (const end = units + (<usize>count << 3); units < end; units += 32, out += 32) {
+    v128.store(out, f64x2.mul(f64x2.add(o, f64x2.mul(s, v128.load(units))), f))
+    v128.store(out, f64x2.mul(f64x2.add(o, f64x2.mul(s, v128.load(units, 16))), f), 16)
   }
 }
 

@@ -91,16 +91,17 @@ function packedTwins(u32: Uint32Array, f64: Float64Array, u64: BigUint64Array, u
         u16[word] = u16[word]! | (1 << (at & 15))
       })
     },
-    products(
+    scaledSlots(
       width: number,
       source: number,
       minis: number,
-      origin: number,
-      up: number,
+      step: number,
+      start: number,
+      factor: number,
       out: number,
     ): void {
       each(width, source, minis, (slot, at) => {
-        f64[(out >>> 3) + at] = (origin + slot) * up * 1e-14
+        f64[(out >>> 3) + at] = (start + (Math.imul(step, slot) >>> 0)) * factor
       })
     },
   }
@@ -118,6 +119,34 @@ function valueTwins(u32: Uint32Array, f64: Float64Array, i64: BigInt64Array) {
     ): void {
       for (let i = 0; i < count; i += 1) {
         f64[(out >>> 3) + i] = (origin + gcd * u32[(units >>> 2) + i]!) / power
+      }
+    },
+    f64Scaled(
+      units: number,
+      count: number,
+      start: number,
+      step: number,
+      factor: number,
+      out: number,
+    ): void {
+      for (let i = 0; i < count; i += 1) {
+        f64[(out >>> 3) + i] = (start + step * u32[(units >>> 2) + i]!) * factor
+      }
+    },
+    f64ScaledSums(
+      units: number,
+      count: number,
+      first: number,
+      base: number,
+      step: number,
+      start: number,
+      factor: number,
+      out: number,
+    ): void {
+      let sum = first >>> 0
+      for (let i = 0; i < count; i += 1) {
+        if (i > 0) sum = (sum + base + Math.imul(step, u32[(units >>> 2) + i]!)) >>> 0
+        f64[(out >>> 3) + i] = (start + sum) * factor
       }
     },
     f64Whole(units: number, count: number, origin: number, gcd: number, out: number): void {
@@ -160,6 +189,18 @@ function valueTwins(u32: Uint32Array, f64: Float64Array, i64: BigInt64Array) {
     ): void {
       for (let i = 0; i < count; i += 1) {
         f64[(out >>> 3) + i] = (origin + gcd * f64[(units >>> 3) + i]!) / power
+      }
+    },
+    f64UnitScaled(
+      units: number,
+      count: number,
+      start: number,
+      step: number,
+      factor: number,
+      out: number,
+    ): void {
+      for (let i = 0; i < count; i += 1) {
+        f64[(out >>> 3) + i] = (start + step * f64[(units >>> 3) + i]!) * factor
       }
     },
     i64UnitWhole(units: number, count: number, origin: bigint, gcd: number, out: number): void {

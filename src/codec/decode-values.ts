@@ -4,7 +4,9 @@ import { damaged } from './chunk.ts'
 import { lookUpValues, scratchOf, unitsOf } from './decode-units.ts'
 import type { StoredVector } from './decode-units.ts'
 import { powersOfTen } from './decimal.ts'
+import { decimalPage, packedDecimals } from './decode-decimals.ts'
 import type { PageMeta } from './layout.ts'
+import { products } from './product.ts'
 import { exceptionBytes } from './shape.ts'
 
 /** The origin of a vector as a double: exact where integers are below 2^53. */
@@ -36,27 +38,41 @@ function decimalsOf(stored: StoredVector, dictionary: Float64Array): Float64Arra
   return decimals
 }
 
+/** What makes integers decimals: a product where doubles hold what it takes, else the division. */
+function scaleTo({ meta, vector, present }: StoredVector, isNarrow: boolean, origin: number): void {
+  const { kernels } = arena()
+  const { u32, units, values } = scratchOf()
+  const gcd = Number(meta.gcd)
+  const power = powersOfTen[meta.scale]!
+  const product = products[meta.scale]
+  const most = Math.abs(origin) + meta.reaches[vector]!
+  if (product !== undefined && most * product.multiplier < productEnd) {
+    const { multiplier, factor } = product
+    const [start, step] = [origin * multiplier, gcd * multiplier]
+    if (isNarrow) kernels.f64Scaled(u32, present, start, step, factor, values)
+    else kernels.f64UnitScaled(units, present, start, step, factor, values)
+  } else if (isNarrow) kernels.f64Quotients(u32, present, origin, gcd, power, values)
+  else kernels.f64UnitQuotients(units, present, origin, gcd, power, values)
+}
+
+/** Below it all that a product is made of is exact; origins and reaches are sums of two such numbers. */
+const productEnd = 2 ** 52
+
 /**
- * Decimals of a vector to scratch.values: one division a value, as the encoder checked. Integers
- * are below 2^53, so all sums are exact.
+ * Decimals of a vector to scratch.values: what one division a value gives, as the encoder checked. Integers are below
+ * 2^53, so all sums are exact.
  */
 export function valuesF64(stored: StoredVector): void {
-  const { meta, present } = stored
-  const { kernels } = arena()
-  const own = scratchOf()
+  const { meta } = stored
   if (meta.dictionary !== undefined) {
     lookUpValues(stored, decimalsOf(stored, meta.dictionary))
     return
   }
+  const page = decimalPage(meta)
+  if (page !== undefined && packedDecimals(page, stored)) return
   const { isNarrow, hasDeltas } = unitsOf(stored)
-  const origin = originNumber(stored)
-  const gcd = Number(meta.gcd)
-  const power = powersOfTen[meta.scale]!
   if (hasDeltas) sumDeltas(stored)
-  if (!isNarrow || hasDeltas) {
-    kernels.f64UnitQuotients(own.units, present, origin, gcd, power, own.values)
-  } else if (power === 1) kernels.f64Whole(own.u32, present, origin, gcd, own.values)
-  else kernels.f64Quotients(own.u32, present, origin, gcd, power, own.values)
+  scaleTo(stored, isNarrow && !hasDeltas, originNumber(stored))
 }
 
 /** Double units that reach farther from their origin are summed by BigInt. */

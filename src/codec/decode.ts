@@ -7,9 +7,19 @@ import { fillAbsent } from '#batch'
 import type { BytesData, ColumnData } from '#batch'
 import { unpackWide } from './bitpack.ts'
 import { damaged, openChunk } from './chunk.ts'
-import { scratchOf } from './decode-units.ts'
+import { decimalPage, storedDecimals } from './decode-decimals.ts'
+import type { DecimalPage } from './decode-decimals.ts'
+import { placeValues, scratchOf } from './decode-units.ts'
 import { codedBitmap } from './entropy-decode.ts'
-import { bitmapBytes, encodings, presentOf, rowsOf, transforms, vectorRows } from './layout.ts'
+import {
+  bitmapBytes,
+  blockRowsMax,
+  encodings,
+  presentOf,
+  rowsOf,
+  transforms,
+  vectorRows,
+} from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { copyExceptions, valuesF64, valuesI64, valuesSmall } from './decode-values.ts'
 import { unshuffle } from './raw.ts'
@@ -47,21 +57,27 @@ function wideToI64(job: Job, from: number, end: number, out: BigInt64Array, at: 
 
 const doubleBits = 53
 
-/** A whole vector of decoded values, where the kernels put it; made once, most vectors are whole. */
+/** A whole vector of decoded values where the kernels put them: most vectors are whole. */
 let wholeF64: Float64Array | undefined
 let wholeI64: BigInt64Array | undefined
 
 function decodedF64(from: number, end: number): Float64Array {
-  const values = scratchOf().values >>> 3
-  if (end - from < vectorRows) return arena().f64.subarray(values + from, values + end)
-  wholeF64 ??= arena().f64.subarray(values, values + vectorRows)
+  const { values } = scratchOf()
+  const first = values >>> 3
+  if (end - from < vectorRows) return arena().f64.subarray(first + from, first + end)
+  if (wholeF64?.byteOffset !== values) {
+    wholeF64 = arena().f64.subarray(first, first + vectorRows)
+  }
   return wholeF64
 }
 
 function decodedI64(from: number, end: number): BigInt64Array {
-  const values = scratchOf().values >>> 3
-  if (end - from < vectorRows) return arena().i64.subarray(values + from, values + end)
-  wholeI64 ??= arena().i64.subarray(values, values + vectorRows)
+  const { values } = scratchOf()
+  const first = values >>> 3
+  if (end - from < vectorRows) return arena().i64.subarray(first + from, first + end)
+  if (wholeI64?.byteOffset !== values) {
+    wholeI64 = arena().i64.subarray(first, first + vectorRows)
+  }
   return wholeI64
 }
 
@@ -262,6 +278,52 @@ export function storedRange(
   return { from: meta.chunkStarts[first]!, end: meta.chunkStarts[Math.max(first, next)]! }
 }
 
+/** Where pages go that are not in the arena: one of f64 decimals, 32 bits a slot, is not longer. */
+const broughtBytesMax = blockRowsMax * 4
+let broughtAt: number | undefined
+
+/**
+ * Where byte 0 of the payload would lie in the arena, once the bytes [from, end) of it do: copied there where they are
+ * not. Undefined where they are not all there, or too many to copy.
+ */
+function bring(
+  stored: Uint8Array,
+  storedFrom: number,
+  { from, end }: { readonly from: number; readonly end: number },
+): number | undefined {
+  const { u8, claim } = arena()
+  const [first, next] = [from - storedFrom, end - storedFrom]
+  if (first < 0 || next > stored.length) return undefined
+  if (stored.buffer === u8.buffer) return stored.byteOffset - storedFrom
+  if (next - first > broughtBytesMax) return undefined
+  broughtAt ??= claim(broughtBytesMax)
+  u8.set(stored.subarray(first, next), broughtAt)
+  return broughtAt - from
+}
+
+const hasExceptions = ({ exceptions }: PageMeta, vector: number): boolean =>
+  exceptions !== undefined && exceptions[vector]! > 0
+
+/** A page whose plain vectors are decoded without further ado, and where its payload lies in the arena. */
+interface PlainDecimals {
+  readonly page: DecimalPage
+  readonly payloadAt: number
+}
+
+function plainDecimals(
+  meta: PageMeta,
+  stored: Uint8Array,
+  storedFrom: number,
+  vectorFrom: number,
+  vectorEnd: number,
+): PlainDecimals | undefined {
+  if (meta.physical !== 'f64' || meta.lz4 || meta.bitmapModel !== undefined) return undefined
+  const page = decimalPage(meta)
+  if (page === undefined) return undefined
+  const payloadAt = bring(stored, storedFrom, storedRange(meta, vectorFrom, vectorEnd))
+  return payloadAt === undefined ? undefined : { page, payloadAt }
+}
+
 /**
  * Verifies and decodes rows [rowFrom, rowEnd) of a page into rows at... of `target`, which has room
  * for them (bytes columns: offsets[at] is the end of what is there; bytes grow). `stored` holds
@@ -291,11 +353,16 @@ export function decodeRows(
     fillAbsent(target, at, at + rowEnd - rowFrom)
     return
   }
+  const vectorFrom = Math.floor(rowFrom / vectorRows)
   const vectorEnd = Math.ceil(rowEnd / vectorRows)
+  if (target.physical === 'f64' || target.physical === 'i64') {
+    placeValues(target.values.byteOffset + (at - rowFrom) * 8)
+  }
+  const plain = plainDecimals(meta, stored, storedFrom, vectorFrom, vectorEnd)
   let chunk = -1
   let chunkBytes = stored
   let chunkStart = 0
-  for (let vector = Math.floor(rowFrom / vectorRows); vector < vectorEnd; vector += 1) {
+  for (let vector = vectorFrom; vector < vectorEnd; vector += 1) {
     const rowBase = vector * vectorRows
     const from = Math.max(rowFrom - rowBase, 0)
     const end = Math.min(rowEnd - rowBase, vectorRows)
@@ -304,6 +371,19 @@ export function decodeRows(
     if (present === 0) {
       fillAbsent(target, to, to + end - from)
       continue
+    }
+    const isDense = present === rowsOf(meta.rowCount, vector)
+    if (
+      plain !== undefined &&
+      target.physical === 'f64' &&
+      isDense &&
+      !hasExceptions(meta, vector)
+    ) {
+      const address = plain.payloadAt + meta.vectorStarts[vector]!
+      if (storedDecimals(plain.page, vector, address, present, isChecked, place)) {
+        target.values.set(decodedF64(from, end), to)
+        continue
+      }
     }
     const own = Math.floor(vector / meta.chunkVectors)
     if (own !== chunk) {
@@ -319,7 +399,7 @@ export function decodeRows(
             meta.vectorStarts[vector + 1]! - chunkStart,
           )
     const job = { meta, vector, bytes, present, place }
-    if (present === rowsOf(meta.rowCount, vector)) decodeDense(job, from, end, target, to)
+    if (isDense) decodeDense(job, from, end, target, to)
     else decodeSparse(job, from, end, target, to)
   }
 }

@@ -64,6 +64,8 @@ const gcd64 = fc.oneof(
   fc.bigInt({ min: 1n, max: 2n ** 62n }),
 )
 const whole = fc.maxSafeInteger()
+const scaledStart = fc.integer({ min: -(2 ** 52), max: 2 ** 52 - 2 ** 32 })
+const scaledStep = fc.oneof(fc.constantFrom(1, 7, 2 ** 31), u32)
 const doubles = (length: number) => fc.array(fc.double(), { minLength: length, maxLength: length })
 
 describe('packed', () => {
@@ -88,14 +90,24 @@ describe('packed', () => {
     }
   })
 
-  test('sum, filter, products', () => {
+  test('sum, filter', () => {
     fc.assert(
-      fc.property(width, minis, seed, pattern, u32, u32, whole, (w, m, s, p, low, span, origin) => {
+      fc.property(width, minis, seed, pattern, u32, u32, (w, m, s, p, low, span) => {
         fill(a, m * 4 * w, s, p)
         same(b, 8, (k) => k.sum(w, a, m, b))
         same(b, 16 * m, (k) => k.filter(w, a, m, low, span, b))
         same(b, 16 * m, (k) => k.filter(w, a, m, low % 2 ** w, span % 2 ** w, b))
-        same(b, 1024 * m, (k) => k.products(w, a, m, origin, 1e12, b))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('scaled slots', () => {
+    const anyWidth = fc.integer({ min: 0, max: 32 })
+    fc.assert(
+      fc.property(anyWidth, minis, seed, pattern, scaledStep, scaledStart, (w, m, s, p, by, o) => {
+        fill(a, m * 4 * w, s, p)
+        same(b, 1024 * m, (k) => k.scaledSlots(w, a, m, by, o, 1 / 700, b))
       }),
       { numRuns: 300 },
     )
@@ -109,10 +121,30 @@ describe('units to values', () => {
         fill(a, n, s, p)
         const g = Number(gcd % 1000n)
         same(b, n * 8, (k) => k.f64Quotients(a, n, o, g, 100, b))
+        same(b, n * 8, (k) => k.f64Scaled(a, n, o, g, 1 / 700, b))
         same(b, n * 8, (k) => k.f64Whole(a, n, o, g, b))
         same(b, n * 8, (k) => k.i64Whole(a, n, first, gcd, b))
         same(b, n * 8, (k) => k.i64Deltas(a, n, first, step, gcd, b))
       }),
+      runs,
+    )
+  })
+
+  test('scaled sums of u32', () => {
+    fc.assert(
+      fc.property(
+        count,
+        seed,
+        pattern,
+        scaledStep,
+        scaledStart,
+        u32,
+        u32,
+        (n, s, p, by, o, x, y) => {
+          fill(a, n, s, p)
+          same(b, n * 8, (k) => k.f64ScaledSums(a, n, x, y, by, o, 1 / 700, b))
+        },
+      ),
       runs,
     )
   })
@@ -127,6 +159,7 @@ describe('units to values', () => {
         expect(read(simd, b, n * 8).equals(read(twin, b, n * 8))).toBe(true)
         put(a, units)
         same(b, n * 8, (k) => k.f64UnitQuotients(a, n, x, 3, 1e4, b))
+        same(b, n * 8, (k) => k.f64UnitScaled(a, n, x, 3, 1 / 700, b))
         same(b, n * 8, (k) => k.i64UnitWhole(a, n, origin, 7, b))
       }),
       runs,
