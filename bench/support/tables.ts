@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { csvColumns } from './csv.ts'
-import { chance, makeQuotes, makeTrades, sessionStart } from './workload.ts'
+import { barBits, quoteBits, tradeBits } from './entropy.ts'
+import { chance, makeQuotes, makeTrades, rowsPerMinute, sessionStart } from './workload.ts'
 import type { Trades } from './workload.ts'
 
 /** Which kind of the package holds such rows. */
@@ -18,6 +19,8 @@ export interface Table {
   readonly time: BigInt64Array
   /** By the names of the kind's columns, in their order. */
   readonly columns: Readonly<Record<string, Float64Array>>
+  /** Made tables: bytes a row that no coder goes below on average. */
+  readonly entropyBytes?: number
 }
 
 /** How many rows, then how many present values of each column. */
@@ -77,7 +80,7 @@ function makeBars(rowCount: number, seed: number): Table {
     columns['low']![row] = (Math.min(open, cents) - Math.floor(next() * next() * 4)) / 100
     columns['volume']![row] = 100 * (1 + Math.floor(next() * next() * 60)) + (next() < 0.4 ? 37 : 0)
   }
-  return { name: 'bars', kind: 'bar', rowCount, time, columns }
+  return { name: 'bars', kind: 'bar', rowCount, time, columns, entropyBytes: barBits() / 8 }
 }
 
 /** Trades, quotes and bars of one second, of as many rows each. */
@@ -85,13 +88,21 @@ export function makeTables(rowCount: number, seed: number): Table[] {
   const { time, price, size } = makeTrades(rowCount, seed)
   const { time: quoted, bid, bidSize, ask, askSize } = makeQuotes(rowCount, seed + 1)
   return [
-    { name: 'trades', kind: 'trade', rowCount, time, columns: { price, size } },
+    {
+      name: 'trades',
+      kind: 'trade',
+      rowCount,
+      time,
+      columns: { price, size },
+      entropyBytes: tradeBits(rowsPerMinute) / 8,
+    },
     {
       name: 'quotes',
       kind: 'quote',
       rowCount,
       time: quoted,
       columns: { bid, bidSize, ask, askSize },
+      entropyBytes: quoteBits(4 * rowsPerMinute) / 8,
     },
     makeBars(rowCount, seed + 2),
   ]
