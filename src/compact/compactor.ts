@@ -11,7 +11,7 @@ import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
 import { cancelFlag, errorOf, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
-import { putBack, writeJobOf } from './plain-plan.ts'
+import { writeJobOf } from './plain-plan.ts'
 import type { WriteJob } from './plain-plan.ts'
 import { runSteps } from './step.ts'
 import { checkOf } from './thread-job.ts'
@@ -167,8 +167,7 @@ export function compactorOnThread(
 export interface ThreadWriter {
   /** For fewer it is not worth its while. */
   readonly rowsMin: number
-  /** Drafts, synced, without their names. Memory of the rows of `plans` is lent to the thread: until
-   *  it is done nobody may look at them, and where this throws they are gone.
+  /** Drafts, synced, without their names. Until then nobody may write to the rows of `plans`.
    *  @throws {VarveError} as writeFiles; ERR_IO where the thread died */
   write(
     target: Pick<WriteJob, 'storeId' | 'level' | 'syncStepBytes'>,
@@ -194,11 +193,10 @@ export function writerOnThread(
   return {
     rowsMin: rowsSmallMax + 1,
     async write(target, plans) {
-      const { job, moved, lent } = writeJobOf(target, plans)
+      const { job, moved } = writeJobOf(target, plans)
       const outcome = await thread.run({ job, flag: cancelFlag() }, moved)
       if (outcome.end === 'failed') throw errorOf(outcome.failure)
       assert(outcome.end === 'done', 'writer: nobody raised its flag')
-      putBack(lent, outcome.memory ?? [])
       return outcome.drafts
     },
     close: () => thread.close(),

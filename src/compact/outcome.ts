@@ -10,8 +10,6 @@ export type Outcome =
       readonly drafts: readonly DraftFile[]
       /** Of the thread that did it. */
       readonly threadId: number
-      /** What was lent to it, see plain-plan.ts. */
-      readonly memory?: readonly ArrayBuffer[]
     }
   | { readonly end: 'cancelled' }
   | { readonly end: 'failed'; readonly failure: Failure }

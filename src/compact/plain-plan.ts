@@ -1,7 +1,7 @@
 // Runs to be written, as plain data: rows that are in memory go to a thread as columns, in read
-// order, and are sources again there. Arrays are moved: those of chunks that stand in read order are
-// lent, and come back with the outcome; of other rows it is copies.
-import { assert } from '#base'
+// order, and are sources again there. Columns in shared memory whose rows stand in read order go as
+// they are, and nobody writes to them until the thread is done; of other rows it is copies, which are
+// moved.
 import { allocateColumn, copyRows, fillAbsent, halvesOf } from '#batch'
 import type { ColumnData, RowSource } from '#batch'
 import type { Level } from '#codec'
@@ -16,8 +16,6 @@ interface PlainSource {
   readonly lsnFirst: bigint
   /** By index of the series' specs, the first of which is the time. */
   readonly columns: readonly ColumnData[]
-  /** Those whose memory is to come back, by index. */
-  readonly lent: readonly number[]
 }
 
 interface PlainSeries {
@@ -50,61 +48,27 @@ export interface WriteJob {
   }[]
 }
 
-/** A column whose memory goes to the thread and comes back. */
-type Lent = Extract<ColumnData, { physical: 'f64' | 'i64' | 'code' }>
-
 export interface MovingJob {
   readonly job: WriteJob
   /** Memory that goes to the thread with it. */
   readonly moved: ArrayBuffer[]
-  /** In the order of `lentMemoryOf(job)`. */
-  readonly lent: readonly Lent[]
 }
 
-/** Until the lent memory is put back nobody may look at the rows of `plans`. */
 export function writeJobOf(
   { storeId, level, syncStepBytes }: Pick<WriteJob, 'storeId' | 'level' | 'syncStepBytes'>,
   plans: readonly FilePlan[],
 ): MovingJob {
-  const lent: Lent[] = []
-  const files = plans.map(({ output, series }) => ({
-    output,
-    series: series.map((each) => plainOf(each, lent)),
-  }))
+  const files = plans.map(({ output, series }) => ({ output, series: series.map(plainOf) }))
   const moved: ArrayBuffer[] = []
   for (const { series } of files) {
     for (const { sources } of series) {
       for (const { columns } of sources) for (const column of columns) addBuffers(column, moved)
     }
   }
-  return { job: { work: 'write', storeId, level, syncStepBytes, files }, moved, lent }
+  return { job: { work: 'write', storeId, level, syncStepBytes, files }, moved }
 }
 
-/** On the thread: what is to go back. */
-export function lentMemoryOf({ files }: WriteJob): ArrayBuffer[] {
-  const memory: ArrayBuffer[] = []
-  for (const { series } of files) {
-    for (const { sources } of series) {
-      for (const { columns, lent } of sources) {
-        for (const at of lent) addBuffers(columns[at]!, memory)
-      }
-    }
-  }
-  return memory
-}
-
-/** The columns hold their rows again. */
-export function putBack(lent: readonly Lent[], memory: readonly ArrayBuffer[]): void {
-  assert(lent.length === memory.length, 'writer: all memory that was lent comes back')
-  for (const [at, column] of lent.entries()) {
-    const buffer = memory[at]!
-    if (column.physical === 'f64') column.values = new Float64Array(buffer)
-    else if (column.physical === 'i64') column.values = new BigInt64Array(buffer)
-    else column.values = new Uint32Array(buffer)
-  }
-}
-
-function plainOf(plan: SeriesPlan, lent: Lent[]): PlainSeries {
+function plainOf(plan: SeriesPlan): PlainSeries {
   const { seriesId, key, specs, rules, rowsMax, runs } = plan
   const sources: RowSource<ColumnSpec>[] = []
   const plainRuns = runs.map(({ partition, lsnFirst, lsnLast, sources: own }) => ({
@@ -123,40 +87,28 @@ function plainOf(plan: SeriesPlan, lent: Lent[]): PlainSeries {
     partitionWidth: rules.partitionWidth,
     specs,
     rowsMax,
-    sources: sources.map((source) => columnsOf(source, specs, lent)),
+    sources: sources.map((source) => columnsOf(source, specs)),
     runs: plainRuns,
   }
 }
 
-function columnsOf(
-  source: RowSource<ColumnSpec>,
-  specs: readonly ColumnSpec[],
-  lent: Lent[],
-): PlainSource {
+function columnsOf(source: RowSource<ColumnSpec>, specs: readonly ColumnSpec[]): PlainSource {
   const { rowCount, timeMin, timeMax, lsnFirst } = source
-  const lentAt: number[] = []
-  const columns = specs.map((spec, at) => {
-    const own = source instanceof ChunkView ? lendable(source.columnInPlace(spec)) : undefined
-    if (own !== undefined) {
-      lentAt.push(at)
-      lent.push(own)
-      return own
-    }
+  const columns = specs.map((spec) => {
+    const own = source instanceof ChunkView ? source.columnInPlace(spec) : undefined
+    if (own !== undefined && isShared(own)) return own
     const { physical, optional } = spec
     const column = allocateColumn(physical, rowCount, { optional })
     source.read([spec], 0, rowCount, [column], 0)
     return column
   })
-  return { rowCount, timeMin, timeMax, lsnFirst, columns, lent: lentAt }
+  return { rowCount, timeMin, timeMax, lsnFirst, columns }
 }
 
-/** A column that has a buffer of its own, and no other. */
-function lendable(column: ColumnData | undefined): Lent | undefined {
+function isShared(column: ColumnData): boolean {
   const isPlain =
-    column?.physical === 'f64' || column?.physical === 'i64' || column?.physical === 'code'
-  if (!isPlain) return undefined
-  const { values } = column
-  return values.byteLength === values.buffer.byteLength ? column : undefined
+    column.physical === 'f64' || column.physical === 'i64' || column.physical === 'code'
+  return isPlain && column.values.buffer instanceof SharedArrayBuffer
 }
 
 function addBuffers(column: ColumnData, moved: ArrayBuffer[]): void {

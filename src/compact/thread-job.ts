@@ -7,7 +7,7 @@ import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
 import { Cancelled, isRaised, outcomeOf } from './outcome.ts'
 import type { CancelFlag, Outcome } from './outcome.ts'
-import { lentMemoryOf, plansOf } from './plain-plan.ts'
+import { plansOf } from './plain-plan.ts'
 import type { WriteJob } from './plain-plan.ts'
 import { runStepsNow } from './step.ts'
 import { writeFiles } from './write-files.ts'
@@ -37,7 +37,7 @@ export async function runOnThread(
     const { storeId, level, syncStepBytes } = job
     const target = { vfs: diskVfs, storeId, level, syncStepBytes }
     const drafts = runStepsNow(writeFiles(target, plansOf(job), check))
-    return { end: 'done', drafts, threadId, memory: lentMemoryOf(job) }
+    return { end: 'done', drafts, threadId }
   } catch (error) {
     return outcomeOf(error)
   }

@@ -1,7 +1,9 @@
-// Where the columns of chunks that are filled from a log have their memory: it is not zeroed, and that
-// of chunks whose rows stand in runs now is used again, so that recovering a long log touches no more
-// new pages than a head or two have. Whoever fills such a chunk writes every row of every column.
-import { allocateColumn, bareBuffer } from '#batch'
+// Where the columns of chunks that are filled from a log have their memory: that of chunks whose rows
+// stand in runs now is used again as it is, so that recovering a long log touches no more new pages
+// than a head or two have. Whoever fills such a chunk writes every row of every column. The memory is
+// shared, so that a thread can seal the rows without moving them there and back: each time a buffer
+// moves, its bytes count as new ones, and the garbage collector is called for them.
+import { allocateColumn } from '#batch'
 import type { ColumnData, Physical } from '#batch'
 
 /** Smaller arrays are cheap enough. */
@@ -9,7 +11,7 @@ const bytesMin = 64 << 10
 
 export class ChunkMemory {
   /** By length. */
-  readonly #spare = new Map<number, ArrayBuffer[]>()
+  readonly #spare = new Map<number, SharedArrayBuffer[]>()
   #isClosed = false
 
   /** Values are anything. */
@@ -26,9 +28,9 @@ export class ChunkMemory {
     }
   }
 
-  #take(bytes: number): ArrayBuffer {
+  #take(bytes: number): ArrayBuffer | SharedArrayBuffer {
     if (bytes < bytesMin || this.#isClosed) return new ArrayBuffer(bytes)
-    return this.#spare.get(bytes)?.pop() ?? bareBuffer(bytes)
+    return this.#spare.get(bytes)?.pop() ?? new SharedArrayBuffer(bytes)
   }
 
   /** Nobody looks at these columns any more, nor at views of their chunk. */
@@ -39,7 +41,7 @@ export class ChunkMemory {
         column?.physical === 'f64' || column?.physical === 'i64' || column?.physical === 'code'
       if (!isKept) continue
       const { buffer } = column.values
-      if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < bytesMin) continue
+      if (!(buffer instanceof SharedArrayBuffer)) continue
       const spare = this.#spare.get(buffer.byteLength)
       if (spare === undefined) this.#spare.set(buffer.byteLength, [buffer])
       else spare.push(buffer)

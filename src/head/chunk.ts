@@ -381,8 +381,7 @@ export class ChunkView implements RowSource<ColumnSpec> {
     return from
   }
 
-  /** The chunk's own column where its rows stand there in read order, from the first. Whoever moves its
-   *  memory to another thread must put it back before anybody looks at the chunk. */
+  /** The chunk's own column where its rows stand there in read order, from the first. Not to be written. */
   columnInPlace(spec: ColumnSpec): ColumnData | undefined {
     const isInPlace = this.#order === undefined && spec.id !== placeColumnId
     return isInPlace ? this.#chunk.columns[spec.index] : undefined

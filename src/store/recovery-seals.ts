@@ -43,11 +43,6 @@ const waitingMax = 1
 /** Lots in memory beside the one that is being read. */
 const lotsMax = 3
 
-/** Rows that were on a thread are gone with it; the log still has them, and nothing is changed. */
-export class ThreadLost extends Error {
-  override readonly name = 'ThreadLost'
-}
-
 export class RecoverySeals {
   readonly #context: RecoveryContext
   readonly #catalog: Catalog
@@ -70,7 +65,8 @@ export class RecoverySeals {
   #lsnEnd = 0n
   #bytesTaken = 0
   #isGivenUp = false
-  #lost: ThreadLost | undefined
+  /** It failed once. */
+  #isThreadLost = false
 
   constructor(
     context: RecoveryContext,
@@ -104,7 +100,8 @@ export class RecoverySeals {
     this.#lots.push(lot)
     const thread = this.#thread
     const hasRoom = this.#running === undefined || this.#waiting.length < waitingMax
-    if (thread !== undefined && hasRoom && rowsOf(lot) >= thread.rowsMin) {
+    const hasThread = thread !== undefined && !this.#isThreadLost
+    if (hasThread && hasRoom && rowsOf(lot) >= thread.rowsMin) {
       this.#waiting.push(lot)
       this.#feed()
     } else yield* this.#writeHere(lot)
@@ -115,7 +112,6 @@ export class RecoverySeals {
   *#settled(max: number): Work<void> {
     for (;;) {
       this.#settle()
-      if (this.#lost !== undefined) throw this.#lost
       if (this.#lots.length <= max) return
       // The newest first: the thread goes on with the oldest.
       const lot = this.#waiting.pop()
@@ -152,7 +148,7 @@ export class RecoverySeals {
   /** Gives the thread its next lot where it has none. */
   #feed(): void {
     const thread = this.#thread
-    if (thread === undefined || this.#running !== undefined || this.#lost !== undefined) return
+    if (thread === undefined || this.#running !== undefined || this.#isThreadLost) return
     const lot = this.#waiting.shift()
     if (lot === undefined) return
     this.#running = this.#writeOnThread(lot, thread).finally(() => {
@@ -167,9 +163,11 @@ export class RecoverySeals {
       lot.drafts = await thread.write({ ...this.#writer, syncStepBytes }, plans)
       if (!this.#lots.includes(lot)) this.#remove(lot.drafts)
     } catch (error) {
-      this.#lost = new ThreadLost('the rows that a thread was to seal went with it', {
-        cause: error,
-      })
+      // What is wrong with the rows or the disk, and not with the thread, is found here again.
+      const { logger } = this.#context
+      logger.warn({ error }, 'a thread could not seal rows of the log; that is done without one')
+      this.#isThreadLost = true
+      if (this.#lots.includes(lot)) this.#waiting.unshift(lot)
     }
   }
 

@@ -28,7 +28,7 @@ import {
   readLogsInSteps,
 } from './recover.ts'
 import type { LogsRead, LogsReading } from './recover.ts'
-import { RecoverySeals, ThreadLost } from './recovery-seals.ts'
+import { RecoverySeals } from './recovery-seals.ts'
 import { Replay } from './replay.ts'
 import type { Work } from './work.ts'
 
@@ -60,24 +60,6 @@ const unpackedMost = 8
 
 /** @throws {VarveError} ERR_CORRUPT {file, offset}; ERR_VERSION, ERR_IO */
 export function* recover(context: RecoveryContext): Work<Recovered> {
-  const { env, logger } = context
-  try {
-    return yield* recoverWith(context, () => {
-      if (env.threadWriter !== undefined) return env.threadWriter()
-      // Threads see the real file system and no other.
-      return env.vfs === diskVfs ? writerOnThread(logger) : undefined
-    })
-  } catch (error) {
-    if (!(error instanceof ThreadLost)) throw error
-    logger.warn({ error }, 'a thread could not seal rows of the log; it is read again without one')
-    return yield* recoverWith(context, () => undefined)
-  }
-}
-
-function* recoverWith(
-  context: RecoveryContext,
-  threadOf: () => ThreadWriter | undefined,
-): Work<Recovered> {
   const { env, paths, manifest, logger, isSalvage } = context
   const { state } = manifest
   const memory = new ChunkMemory()
@@ -87,7 +69,7 @@ function* recoverWith(
   const bytesMax = env.limits?.headBytesMax ?? limits.headBytesMax
   const isLong = bytesOfLogs(context, state) * unpackedMost > bytesMax
   const sealing = isLong
-    ? new RecoverySeals(context, catalog, replay, memory, bytesMax, threadOf())
+    ? new RecoverySeals(context, catalog, replay, memory, bytesMax, threadOf(context))
     : undefined
   const quarantined: string[] = []
   let found: LogsRead
@@ -124,6 +106,12 @@ function* recoverWith(
       elapsedMs: 0,
     },
   }
+}
+
+function threadOf({ env, logger }: RecoveryContext): ThreadWriter | undefined {
+  if (env.threadWriter !== undefined) return env.threadWriter()
+  // Threads see the real file system and no other.
+  return env.vfs === diskVfs ? writerOnThread(logger) : undefined
 }
 
 function bytesOfLogs({ env, paths }: RecoveryContext, { logs }: ManifestState): number {
