@@ -135,7 +135,7 @@ function sumPacked({ kernels, count, at, width, origin, gcd, outAt }: Packed): n
 
 /** The middle half of each vector's slots: every vector is looked at, none is all in or all out. */
 function middleOf(width: number): { low: number; span: number } {
-  const whole = 2 ** width - 1
+  const whole = 0xffffffff >>> (32 - width)
   const low = Math.ceil(whole / 4)
   return { low, span: Math.floor(whole / 2) }
 }

@@ -17,7 +17,7 @@ export interface SimdKernels {
   pack(width: number, slots: number, minis: number, target: number): void
   /** The sum of all slots -> u64 at out; width >= 1. */
   sum(width: number, source: number, minis: number, out: number): void
-  /** A bit a slot: low <= slot <= low + span -> 16 bytes a mini-block; width >= 1. */
+  /** A bit a slot: low <= slot <= low + span, which is below 2^32 -> 16 bytes a mini-block; width >= 1. */
   filter(
     width: number,
     source: number,

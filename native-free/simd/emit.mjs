@@ -98,17 +98,37 @@ function sumBody(width) {
   return `${text}  store<u64>(out, i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1))\n`
 }
 
+/** The four values of row `row` in the highest bits of their words; below them lies what may be anything. */
+function topOf(width, row) {
+  const bit = row * width
+  const word = bit >>> 5
+  const shift = bit & 31
+  const spare = 32 - width - shift
+  if (spare >= 0) return spare === 0 ? `w${word}` : `i32x4.shl(w${word}, ${spare})`
+  return `v128.or(i32x4.shr_u(w${word}, ${-spare}), i32x4.shl(w${word + 1}, ${32 + spare}))`
+}
+
+/** low <= slot <= low + span is top - (low << (32 - W)) <= (span + 1 << (32 - W)) - 1, unsigned: what lies below the slots
+ *  does not matter, and nothing is masked. Comparisons are signed, of words less 2^31, and say which are outside. */
 function filterBody(width) {
-  let text = `${maskLine(width)}  const l = i32x4.splat(low)\n  const s = i32x4.splat(span)\n${minis}`
-  text += eachRow(width, (row, value) => {
-    let lines = `    const c${row} = i32x4.le_u(i32x4.sub(${value}, l), s)\n`
-    if (row % 4 === 3) {
-      const [a, b, c, d] = [row - 3, row - 2, row - 1, row].map((r) => `c${r}`)
-      const bytes = `i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(${a}, ${b}), i16x8.narrow_i32x4_s(${c}, ${d}))`
-      lines += `    store<u16>(bits, i8x16.bitmask(${bytes}), ${(row >>> 2) * 2})\n`
-    }
-    return lines
-  })
+  const spare = 32 - width
+  let text =
+    width === 32
+      ? ''
+      : `  if (low > 0x${(2 ** width - 1).toString(16)}) return memory.fill(bits, 0, <usize>minis << 4)\n`
+  if (width < 32) text += `  span = min(span, 0x${(2 ** width - 1).toString(16)} - low)\n`
+  text += `  const l = i32x4.splat((low << ${spare}) ^ 0x80000000)\n`
+  text += `  const s = i32x4.splat(((span << ${spare}) | 0x${(2 ** spare - 1).toString(16)}) ^ 0x80000000)\n${minis}`
+  const loaded = new Set()
+  for (let row = 0; row < 32; row += 1) {
+    text += wordLines(width, row, loaded)
+    text += `    const c${row} = i32x4.gt_s(i32x4.sub(${topOf(width, row)}, l), s)\n`
+    if (row % 4 < 3) continue
+    const outside = [3, 2, 1, 0]
+      .map((r) => `i32x4.bitmask(c${row - r}) << ${12 - 4 * r}`)
+      .join(' | ')
+    text += `    store<u16>(bits, ~(${outside}), ${(row >>> 2) * 2})\n`
+  }
   return `${text}    source += ${16 * width}\n    bits += 16\n  }\n`
 }
 
@@ -166,7 +186,7 @@ export function emit() {
     family(
       'filter',
       ['source: usize', 'minis: i32', 'low: u32', 'span: u32', 'bits: usize'],
-      0,
+      1,
       filterBody,
     ),
     family(

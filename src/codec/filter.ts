@@ -6,7 +6,7 @@ import { isDoubleIn } from '#batch'
 import type { ColumnTest, DoubleRange, IntegerRange, ValueTest } from '#batch'
 import { damaged } from './chunk.ts'
 import { powersOfTen } from './decimal.ts'
-import { scratchOf, unitsOf } from './decode-units.ts'
+import { packedAddress, scratchOf, unitsOf } from './decode-units.ts'
 import type { StoredVector } from './decode-units.ts'
 import { sumDeltas } from './decode-values.ts'
 import { encodings, presentOf, rowsMini, rowsOf, transforms, vectorRows } from './layout.ts'
@@ -163,17 +163,36 @@ function integerRanges(meta: PageMeta, test: ValueTest): readonly IntegerRange[]
 
 const unitMost = 2 ** 32 - 1
 
-/** Compares u32 units: an array of them is packed with 32 bits. */
-function filterNarrow(present: number, ranges: readonly DoubleRange[]): void {
+/** Compares the units that are packed with `width` bits at an address: u32 are packed with 32. */
+function filterNarrow(
+  packedAt: number,
+  width: number,
+  present: number,
+  ranges: readonly DoubleRange[],
+): void {
   const { kernels } = arena()
   const { one, all } = placesOf()
   const minis = Math.ceil(present / rowsMini)
   for (const { low, high } of ranges) {
     const [first, last] = [Math.max(0, low), Math.min(unitMost, high)]
     if (first > last) continue
-    kernels.filter(32, scratchOf().u32, minis, first >>> 0, (last - first) >>> 0, one)
+    kernels.filter(width, packedAt, minis, first >>> 0, (last - first) >>> 0, one)
     orBits(one, all)
   }
+}
+
+/** Units of FOR that more ranges are tested on are unpacked once. */
+const packedRangesMax = 2
+
+/** Compares the slots of a FOR vector as they are stored; false where it has none, or not packed ones. */
+function filterPacked(stored: StoredVector, ranges: readonly DoubleRange[]): boolean {
+  const { meta, vector, bytes, present } = stored
+  const width = meta.widths[vector]!
+  const isPacked = meta.encoding === encodings.for && meta.slotModel === undefined
+  if (!isPacked || width < 1 || width > 32 || ranges.length > packedRangesMax) return false
+  const at = packedAddress(bytes, bodyOffset(meta, vector), present, width)
+  filterNarrow(at, width, present, ranges)
+  return true
 }
 
 function filterUnits(stored: StoredVector, test: ValueTest): void {
@@ -181,12 +200,12 @@ function filterUnits(stored: StoredVector, test: ValueTest): void {
   const ranges = integerRanges(meta, test).map(({ low, high }) =>
     unitRange(meta, vector, low, high),
   )
-  if (ranges.length === 0) return
+  if (ranges.length === 0 || filterPacked(stored, ranges)) return
   const { kernels } = arena()
   const { one, all } = placesOf()
   const own = scratchOf()
   const form = unitsOf(stored)
-  if (form.isNarrow && !form.hasDeltas) return filterNarrow(present, ranges)
+  if (form.isNarrow && !form.hasDeltas) return filterNarrow(own.u32, 32, present, ranges)
   if (form.hasDeltas) sumDeltas(stored)
   for (const { low, high } of ranges) {
     kernels.filterF64(own.units, present, low, high, one)
