@@ -101,6 +101,53 @@ function bareColumn(physical: Physical, rowCount: number, options: AllocateOptio
   }
 }
 
+/** Bytes of the room that a column takes in `allocateTogether`. */
+function roomBytes(physical: Physical, rowCount: number): number {
+  switch (physical) {
+    case 'f64':
+    case 'i64':
+      return rowCount * 8
+    case 'i32':
+    case 'code':
+      return (rowCount * 4 + 7) & ~7
+    case 'u8':
+      return (rowCount + 7) & ~7
+    case 'bytes':
+      return ((rowCount + 1) * 4 + 7) & ~7
+    default:
+      return assertNever(physical)
+  }
+}
+
+/** Columns of fewer rows lie in objects of their own, where nothing has to be asked for. */
+const togetherRowsMin = 64
+/** What is longer than this has buffers of its own: nobody shall hold so much for the sake of one column. */
+const togetherBytesMax = 256 << 10
+
+/** Columns that the caller writes in full, as with `isOverwritten`. Small ones share one buffer: memory is asked for,
+ *  and given back, once and not once a column. */
+export function allocateTogether(
+  physicals: readonly { readonly physical: Physical; readonly optional: boolean }[],
+  rowCount: number,
+  bytesExpected: number,
+): ColumnData[] {
+  let bytes = 0
+  for (const { physical } of physicals) bytes += roomBytes(physical, rowCount)
+  if (rowCount < togetherRowsMin || bytes > togetherBytesMax) {
+    return physicals.map(({ physical, optional }) =>
+      allocateColumn(physical, rowCount, { optional, bytesExpected, isOverwritten: true }),
+    )
+  }
+  const buffer = bareBuffer(bytes)
+  let byteOffset = 0
+  return physicals.map(({ physical, optional }) => {
+    const own = { buffer, byteOffset }
+    byteOffset += roomBytes(physical, rowCount)
+    const room = (): Piece => own
+    return bareColumn(physical, rowCount, { optional, bytesExpected, isOverwritten: true, room })
+  })
+}
+
 function bareF64(count: number, room: Room): Float64Array {
   const { buffer, byteOffset } = room(count * 8)
   return new Float64Array(buffer, byteOffset, count)

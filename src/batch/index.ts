@@ -12,6 +12,7 @@ export type {
 } from './column-data.ts'
 export {
   allocateColumn,
+  allocateTogether,
   bareBuffer,
   fillAbsent,
   growColumn,

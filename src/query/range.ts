@@ -1,7 +1,7 @@
 // range, scan, at, count and the newest rows over the sources of one series.
 import { VarveError, assert } from '#base'
 import type { Scheduler } from '#base'
-import { allocateColumn, reverseRows } from '#batch'
+import { allocateColumn, allocateTogether, reverseRows } from '#batch'
 import type { RowSource } from '#batch'
 import type { RowRules } from '#head'
 import { int64Max, int64Min, parseTime } from '#schema'
@@ -157,15 +157,17 @@ function* cut(
 /** Texts start with little room and grow: most ranges have none, or few. */
 const textBytesFirst = 1 << 16
 
-/** `isOverwritten`: all `rowCount` rows are read before the columns are anybody's. */
-function allocate(
-  specs: readonly ColumnSpec[],
-  rowCount: number,
-  isOverwritten: boolean,
-): FilledColumn[] {
+/** Of an answer: all `rowCount` rows are read before the columns are anybody's. */
+function allocate(specs: readonly ColumnSpec[], rowCount: number): FilledColumn[] {
+  const columns = allocateTogether(specs, rowCount, Math.min(rowCount * 8, textBytesFirst))
+  return columns.map((data, at) => ({ spec: specs[at]!, data }))
+}
+
+/** Of batches that come one after the other. */
+function allocateAgain(specs: readonly ColumnSpec[], rowCount: number): FilledColumn[] {
   const bytesExpected = Math.min(rowCount * 8, textBytesFirst)
   return specs.map((spec) => {
-    const options = { optional: spec.optional, bytesExpected, isOverwritten }
+    const options = { optional: spec.optional, bytesExpected }
     return { spec, data: allocateColumn(spec.physical, rowCount, options) }
   })
 }
@@ -205,7 +207,7 @@ export function readRange(
   for (const { from, end } of slices) rowCount += end - from
   const lacking = specs.filter((spec) => isLacking(spec, slices))
   const held = lacking.length === 0 ? specs : specs.filter((spec) => !lacking.includes(spec))
-  const columns = allocate(held, rowCount, true)
+  const columns = allocate(held, rowCount)
   const targets = columns.map(({ data }) => data)
   let at = 0
   for (const { source, from, end } of slices) {
@@ -254,13 +256,13 @@ export function* scanBatches(
       filled += rows
       if (filled < batchRows) break
       signal?.throwIfAborted()
-      columns ??= allocate(specs, batchRows, false)
+      columns ??= allocateAgain(specs, batchRows)
       fill(parts, specs, columns, wanted.isReverse)
       yield emit()
     }
   }
   if (filled === 0) return
-  columns ??= allocate(specs, filled, true)
+  columns ??= allocate(specs, filled)
   fill(parts, specs, columns, wanted.isReverse)
   yield emit()
 }

@@ -111,6 +111,7 @@ export interface Batch<K = Kind, N extends ColumnName<K> = ColumnName<K>> extend
   Row<K, N>
 > {
   readonly rowCount: number
+  /** The arrays of a small batch share one buffer: who transfers that of one transfers all of them. */
   readonly columns: VectorsOf<K, N>
   /** One bit a row, lowest first, 1 = present; undefined where all are present. */
   valid(column: N): Uint8Array | undefined

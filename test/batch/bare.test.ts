@@ -2,7 +2,7 @@
 // made of it start as zeroed ones do in what rows do not write. Method: memory that is full of a
 // pattern, lengths around the threshold, every physical type.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { allocateColumn, bareBuffer } from '#batch'
+import { allocateColumn, allocateTogether, bareBuffer } from '#batch'
 import type { Physical } from '#batch'
 import { bare } from '../../src/batch/allocate.ts'
 import { patternedMemory } from '../support/bare.ts'
@@ -58,4 +58,27 @@ test('columns of such memory: arrays alone in their buffers, first offset 0, pre
   }
   const zeroed = allocateColumn('f64', rowCount, { optional: true })
   expect(zeroed.physical === 'f64' && zeroed.values.every((value) => value === 0)).toBe(true)
+})
+
+test('columns of a small answer share a buffer, without a byte in common; those of a long one do not', () => {
+  const physicals = ['u8', 'f64', 'i32', 'bytes', 'i64', 'code', 'u8'] as const
+  const specs = physicals.map((physical, at) => ({ physical, optional: at % 2 === 1 }))
+  for (const rowCount of [0, 1, 63, 64, 1001, 8000, 20_000]) {
+    const columns = allocateTogether(specs, rowCount, 10)
+    const arrays = columns.map((column) =>
+      column.physical === 'bytes' ? column.offsets : column.values,
+    )
+    arrays.forEach((array, at) => {
+      expect(columns[at]!.physical).toBe(physicals[at])
+      expect(array.length).toBe(rowCount + (physicals[at] === 'bytes' ? 1 : 0))
+      if (columns[at]!.physical === 'bytes') expect(array[0]).toBe(0)
+    })
+    const isShared = rowCount >= 64 && rowCount <= 8000
+    const buffers = new Set(arrays.map(({ buffer }) => buffer))
+    expect(buffers.size).toBe(isShared ? 1 : physicals.length)
+    if (!isShared) continue
+    const spans = arrays.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength])
+    spans.slice(1).forEach(([from], at) => expect(from).toBeGreaterThanOrEqual(spans[at]![1]!))
+    expect(spans.at(-1)![1]).toBeLessThanOrEqual(arrays[0]!.buffer.byteLength)
+  }
 })
