@@ -4,16 +4,15 @@ import { assert } from '#base'
 import { powersOfTen } from './decimal.ts'
 import { encodePage } from './encode.ts'
 import type { EncodedPage } from './encode.ts'
+import { vectorRows } from './layout.ts'
 import type { Level, PageMeta } from './layout.ts'
 import {
   areIntegers,
   canRefer,
-  eachVector,
-  referencesAt,
   referencesOf,
   residualMeta,
   residualRules,
-  told,
+  tell,
 } from './residual.ts'
 
 /** Residuals of integers below it are below 2^52, and products of rounded doubles round to them. */
@@ -43,6 +42,16 @@ function integersOf(
   return integers
 }
 
+const told = new Float64Array(vectorRows)
+
+/** What is told is taken off the integers, or they off it. */
+function takeOff(values: Float64Array, from: number, rows: number, isBelow: boolean): void {
+  for (let i = 0; i < rows; i += 1) {
+    const integer = values[from + i]!
+    values[from + i] = isBelow ? told[i]! - integer : integer - told[i]!
+  }
+}
+
 /**
  * The page of `column` as residuals of the others; undefined where that is not possible. The
  * payload is a view of memory that the next page overwrites.
@@ -69,13 +78,11 @@ export function encodeResidual(
     scale: other.meta.scale,
   }))
   const values = integersOf(column, rowFrom, rowCount)
-  const isBelow = rule === residualRules.belowLeast
-  eachVector(rule, referencesAt(referred, scale), rowCount, (from, rows) => {
-    for (let i = 0; i < rows; i += 1) {
-      const integer = values[from + i]!
-      values[from + i] = isBelow ? told[i]! - integer : integer - told[i]!
-    }
-  })
+  for (let from = 0; from < rowCount; from += vectorRows) {
+    const rows = Math.min(vectorRows, rowCount - from)
+    tell(rule, referred, scale, from, rows, told)
+    takeOff(values, from, rows, rule === residualRules.belowLeast)
+  }
   const { meta: inner, payload } = encodePage({ physical: 'f64', values }, 0, rowCount, {
     optional: false,
     level,

@@ -30,57 +30,88 @@ export function referencesOf(rule: number): number {
   return rule === aboveMost || rule === belowLeast ? 2 : 0
 }
 
-/** The columns referred to, from the first row of a vector on. */
-type References = readonly { readonly values: Float64Array; readonly factor: number }[]
-
-/**
- * What a rule tells of the `count` rows of a vector -> `out`. In the first row of a vector no row is before: there
- * the column's own row stands for it, so that vectors are decoded one by one.
- */
-function tell(rule: number, references: References, count: number, out: Float64Array): void {
-  const { values, factor } = references[0]!
-  const { difference, fromBefore, aboveMost } = residualRules
-  if (rule === difference) for (let i = 0; i < count; i += 1) out[i] = values[i]! * factor
-  else if (rule === fromBefore) {
-    out[0] = values[0]! * factor
-    for (let i = 1; i < count; i += 1) out[i] = values[i - 1]! * factor
-  } else {
-    const { values: others, factor: otherFactor } = references[1]!
-    const isMost = rule === aboveMost
-    for (let i = 0; i < count; i += 1) {
-      const one = values[i]! * factor
-      const other = others[i]! * otherFactor
-      out[i] = one > other === isMost ? one : other
-    }
-  }
-}
-
-/** What a rule tells of one vector. */
-export const told: Float64Array = new Float64Array(vectorRows)
-
-/** Runs `use` for each vector of `count` rows with what the rule tells of it in `told`. */
-export function eachVector(
-  rule: number,
-  references: References,
-  count: number,
-  use: (from: number, rows: number) => void,
-): void {
-  for (let from = 0; from < count; from += vectorRows) {
-    const rows = Math.min(vectorRows, count - from)
-    const own = references.map(({ values, factor }) => ({ values: values.subarray(from), factor }))
-    tell(rule, own, rows, told)
-    use(from, rows)
-  }
-}
-
 /** A column that residuals refer to: its integers, of its own scale. */
 export interface Referred {
   readonly values: Float64Array
   readonly scale: number
 }
 
-export function referencesAt(referred: readonly Referred[], scale: number): References {
-  return referred.map(({ values, scale: own }) => ({ values, factor: powersOfTen[scale - own]! }))
+/** Integers [from, from + rows) of a column at another scale -> `out`. */
+function tellRows(
+  values: Float64Array,
+  factor: number,
+  from: number,
+  rows: number,
+  out: Float64Array,
+): void {
+  for (let i = 0; i < rows; i += 1) out[i] = values[from + i]! * factor
+}
+
+function tellBefore(
+  values: Float64Array,
+  factor: number,
+  from: number,
+  rows: number,
+  out: Float64Array,
+): void {
+  out[0] = values[from]! * factor
+  for (let i = 1; i < rows; i += 1) out[i] = values[from + i - 1]! * factor
+}
+
+/** The greater of what is told and of the integers of another column. */
+function raise(
+  values: Float64Array,
+  factor: number,
+  from: number,
+  rows: number,
+  out: Float64Array,
+) {
+  for (let i = 0; i < rows; i += 1) out[i] = Math.max(out[i]!, values[from + i]! * factor)
+}
+
+function lower(
+  values: Float64Array,
+  factor: number,
+  from: number,
+  rows: number,
+  out: Float64Array,
+) {
+  for (let i = 0; i < rows; i += 1) out[i] = Math.min(out[i]!, values[from + i]! * factor)
+}
+
+/**
+ * What a rule tells of rows [from, from + rows), all of a vector, at `scale` -> `out`. In the first
+ * row of a vector no row is before: there the column's own row stands for it, so that vectors are
+ * decoded one by one.
+ */
+export function tell(
+  rule: number,
+  referred: readonly Referred[],
+  scale: number,
+  from: number,
+  rows: number,
+  out: Float64Array,
+): void {
+  const { fromBefore, aboveMost, belowLeast } = residualRules
+  const [first, second] = referred
+  assert(first !== undefined, 'a rule refers to a column')
+  const factor = powersOfTen[scale - first.scale]!
+  if (rule === fromBefore) tellBefore(first.values, factor, from, rows, out)
+  else tellRows(first.values, factor, from, rows, out)
+  if (second === undefined) return
+  const other = powersOfTen[scale - second.scale]!
+  if (rule === aboveMost) raise(second.values, other, from, rows, out)
+  if (rule === belowLeast) lower(second.values, other, from, rows, out)
+}
+
+const told = new Float64Array(vectorRows)
+
+function add(residuals: Float64Array, from: number, rows: number): void {
+  for (let i = 0; i < rows; i += 1) residuals[from + i] = told[i]! + residuals[from + i]!
+}
+
+function subtract(residuals: Float64Array, from: number, rows: number): void {
+  for (let i = 0; i < rows; i += 1) residuals[from + i] = told[i]! - residuals[from + i]!
 }
 
 /**
@@ -95,12 +126,13 @@ export function addResiduals(
 ): void {
   const { residual, scale } = meta
   assert(residual !== undefined, 'a page of residuals')
-  const sign = residual.rule === residualRules.belowLeast ? -1 : 1
-  eachVector(residual.rule, referencesAt(referred, scale), count, (from, rows) => {
-    for (let i = 0; i < rows; i += 1) {
-      residuals[from + i] = told[i]! + sign * residuals[from + i]!
-    }
-  })
+  const { rule } = residual
+  for (let from = 0; from < count; from += vectorRows) {
+    const rows = Math.min(vectorRows, count - from)
+    tell(rule, referred, scale, from, rows, told)
+    if (rule === residualRules.belowLeast) subtract(residuals, from, rows)
+    else add(residuals, from, rows)
+  }
 }
 
 /** Integers [from, end) of a page to its decimals: one division a value, as the encoder checked. */
