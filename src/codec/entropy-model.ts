@@ -19,12 +19,13 @@ export interface Fitted {
 const tokenBits = 20
 
 /** Frequencies of tokens that come `counts` times of `total`: at least 1 each, 4,096 in all. */
-export function frequenciesOf(counts: readonly number[], total: number): Uint16Array {
-  const frequencies = Uint16Array.from(counts, (count) =>
-    Math.max(1, Math.round((count * placesOfTable) / total)),
-  )
+export function frequenciesOf(counts: ArrayLike<number>, total: number): Uint16Array {
+  const frequencies = new Uint16Array(counts.length)
   let excess = -placesOfTable
-  for (const frequency of frequencies) excess += frequency
+  for (let t = 0; t < frequencies.length; t += 1) {
+    frequencies[t] = Math.max(1, Math.round((counts[t]! * placesOfTable) / total))
+    excess += frequencies[t]!
+  }
   for (; excess !== 0; excess += excess < 0 ? 1 : -1) {
     // The token whose bits change least by one place less, or most by one place more.
     let best = 0
@@ -42,20 +43,32 @@ export function frequenciesOf(counts: readonly number[], total: number): Uint16A
   return frequencies
 }
 
-function bitsFor(counts: readonly number[], frequencies: Uint16Array): number {
+function bitsFor(counts: ArrayLike<number>, frequencies: Uint16Array): number {
   let bits = 0
-  counts.forEach((count, t) => {
-    bits += count * Math.log2(placesOfTable / frequencies[t]!)
-  })
+  for (let t = 0; t < frequencies.length; t += 1) {
+    bits += counts[t]! * Math.log2(placesOfTable / frequencies[t]!)
+  }
   return bits
 }
 
-/** Slots that come often enough to be tokens of their own. */
-function frequent({ counts, total }: Histogram): number[] {
+/** Slots that come often enough to be tokens of their own, by their places in the histogram. */
+function frequent({ counts, total }: Histogram): Uint32Array {
   const least = Math.max(2, total / placesOfTable)
-  const found: number[] = []
-  for (let i = 0; i < counts.length; i += 1) if (counts[i]! >= least) found.push(i)
-  return found
+  const found = new Uint32Array(counts.length)
+  let length = 0
+  for (let i = 0; i < counts.length; i += 1) {
+    if (counts[i]! < least) continue
+    found[length] = i
+    length += 1
+  }
+  return found.subarray(0, length)
+}
+
+/** How many values each span would take if no slot had a token of its own. */
+function massesOf({ slots, counts }: Histogram, centre: number): Float64Array {
+  const masses = new Float64Array(spansEnd)
+  for (let i = 0; i < slots.length; i += 1) masses[spanOf(slots[i]!, centre)]! += counts[i]!
+  return masses
 }
 
 /**
@@ -64,50 +77,54 @@ function frequent({ counts, total }: Histogram): number[] {
  */
 function worthTokens(
   { slots, counts }: Histogram,
-  candidates: readonly number[],
+  candidates: Uint32Array,
   centre: number,
   masses: Float64Array,
 ): number[] {
-  let rest = masses
+  let spansUsed = 0
+  for (const mass of masses) if (mass > 0) spansUsed += 1
+  const rest = masses.slice()
+  const gains = new Float64Array(candidates.length)
   let chosen: number[] = []
   for (let round = 0; round < 2; round += 1) {
-    const known = new Set(chosen)
-    const gains = new Map<number, number>()
-    for (const i of candidates) {
+    const next: number[] = []
+    for (let c = 0; c < candidates.length; c += 1) {
+      const i = candidates[c]!
       const span = spanOf(slots[i]!, centre)
       const count = counts[i]!
-      const mass = rest[span]! + (known.has(i) ? count : 0)
-      const gain = count * (extraBitsOf(span) + Math.log2(count / mass)) - tokenBits
-      if (gain > 0) gains.set(i, gain)
+      const mass = rest[span]! + (gains[c]! > 0 ? count : 0)
+      gains[c] = count * (extraBitsOf(span) + Math.log2(count / mass)) - tokenBits
+      if (gains[c]! > 0) next.push(c)
     }
-    chosen = [...gains.keys()]
-    const most = tokensMax - masses.reduce((used, mass) => used + (mass > 0 ? 1 : 0), 0)
-    if (chosen.length > most) {
-      chosen.sort((a, b) => gains.get(b)! - gains.get(a)!)
-      chosen.length = most
+    const most = tokensMax - spansUsed
+    if (next.length > most) {
+      next.sort((a, b) => gains[b]! - gains[a]!)
+      for (let at = most; at < next.length; at += 1) gains[next[at]!] = 0
+      next.length = most
     }
-    rest = masses.slice()
+    rest.set(masses)
+    chosen = next.map((c) => candidates[c]!)
     for (const i of chosen) rest[spanOf(slots[i]!, centre)]! -= counts[i]!
   }
   return chosen
 }
 
-function fitAround(histogram: Histogram, candidates: readonly number[], centre: number): Fitted {
+function fitAround(histogram: Histogram, candidates: Uint32Array, centre: number): Fitted {
   const { slots, counts, total } = histogram
-  const masses = new Float64Array(spansEnd)
-  for (let i = 0; i < slots.length; i += 1) masses[spanOf(slots[i]!, centre)]! += counts[i]!
+  const masses = massesOf(histogram, centre)
   const chosen = worthTokens(histogram, candidates, centre, masses)
   chosen.sort((a, b) => slots[a]! - slots[b]!)
   for (const i of chosen) masses[spanOf(slots[i]!, centre)]! -= counts[i]!
   const spans: number[] = []
   const tokenCounts = chosen.map((i) => counts[i]!)
   let extraBits = 0
-  masses.forEach((mass, span) => {
-    if (mass === 0) return
+  for (let span = 0; span < masses.length; span += 1) {
+    const mass = masses[span]!
+    if (mass === 0) continue
     spans.push(span)
     tokenCounts.push(mass)
     extraBits += mass * extraBitsOf(span)
-  })
+  }
   const frequencies = frequenciesOf(tokenCounts, total)
   const exact = Uint32Array.from(chosen, (i) => slots[i]!)
   const model = { exact, centre, spans: Uint8Array.from(spans), frequencies }
