@@ -121,9 +121,16 @@ function narrowSlots(stored: StoredVector, at: number, width: number): void {
   else unpackTo(u32, bytes, at, present, width)
 }
 
-/** What the codes at scratch.u32 stand for in `entries`, the page's dictionary or what became of it, to `out`. */
-function lookUp(stored: StoredVector, entries: Float64Array, out: number): void {
-  const { meta, vector, present, place } = stored
+/** What codes [from, end) at scratch.u32 stand for in `entries`, the page's dictionary or what became of it, to their
+ *  places at `out`. */
+function lookUp(
+  stored: StoredVector,
+  entries: Float64Array,
+  out: number,
+  from: number,
+  end: number,
+): void {
+  const { meta, vector, place } = stored
   const { kernels, f64 } = arena()
   const own = scratchOf()
   if (dictionaryHeld !== entries) {
@@ -132,16 +139,23 @@ function lookUp(stored: StoredVector, entries: Float64Array, out: number): void 
   }
   const { length } = entries
   const base = meta.bases[vector]!
+  const [codes, to] = [own.u32 + from * 4, out + from * 8]
   const isInside =
-    base < length && kernels.lookUp8(own.u32, present, own.dictionary, base, length, out) === 0
+    base < length && kernels.lookUp8(codes, end - from, own.dictionary, base, length, to) === 0
   if (!isInside) throw damaged('a code lies past its dictionary', place, vector)
 }
 
-/** A vector of a page with a dictionary, where each entry has become a value, to scratch.values. */
-export function lookUpValues(stored: StoredVector, values: Float64Array): void {
+/** Values [from, end) of a vector of a page with a dictionary, where each entry has become a value, to their places at
+ *  scratch.values. */
+export function lookUpValues(
+  stored: StoredVector,
+  values: Float64Array,
+  from: number,
+  end: number,
+): void {
   const { meta, vector } = stored
   narrowSlots(stored, bodyOffset(meta, vector), meta.widths[vector]!)
-  lookUp(stored, values, scratchOf().values)
+  lookUp(stored, values, scratchOf().values, from, end)
 }
 
 /** A page's dictionary whose units are below 2^32, and where it is held as u32. */
@@ -242,7 +256,7 @@ export function unitsOf(stored: StoredVector): { isNarrow: boolean; hasDeltas: b
   else {
     narrowSlots(stored, at, width)
     if (meta.dictionary !== undefined) {
-      lookUp(stored, meta.dictionary, own.units)
+      lookUp(stored, meta.dictionary, own.units, 0, present)
       return wide
     }
     if (!hasPatches) return isDelta(encoding) ? narrowDeltas : narrow

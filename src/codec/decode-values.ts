@@ -59,13 +59,13 @@ function scaleTo({ meta, vector, present }: StoredVector, isNarrow: boolean, ori
 const productEnd = 2 ** 52
 
 /**
- * Decimals of a vector to scratch.values: what one division a value gives, as the encoder checked. Integers are below
- * 2^53, so all sums are exact.
+ * Decimals of a vector, [from, end) at least, to their places at scratch.values: what one division a value gives, as
+ * the encoder checked. Integers are below 2^53, so all sums are exact.
  */
-export function valuesF64(stored: StoredVector): void {
+export function valuesF64(stored: StoredVector, from: number, end: number): void {
   const { meta } = stored
   if (meta.dictionary !== undefined) {
-    lookUpValues(stored, decimalsOf(stored, meta.dictionary))
+    lookUpValues(stored, decimalsOf(stored, meta.dictionary), from, end)
     return
   }
   const page = decimalPage(meta)

@@ -106,7 +106,7 @@ function denseF64(job: Job, from: number, end: number, out: Float64Array, at: nu
     return
   }
   checkDoubles(job)
-  valuesF64(job)
+  valuesF64(job, from, end)
   out.set(decodedF64(from, end), at)
   const exceptions = meta.exceptions?.[vector]
   if (exceptions !== undefined) copyExceptions(job, exceptions, from, end, out, at)
@@ -272,7 +272,7 @@ export function storedRange(
 ): { from: number; end: number } {
   assert(
     vectorFrom >= 0 && vectorFrom <= vectorEnd && vectorEnd <= meta.vectorCount,
-    `vectors ${vectorFrom} to ${vectorEnd} of a page of ${meta.vectorCount}`,
+    'vectors are in their page',
   )
   const { first, next } = chunksOf(meta, vectorFrom, vectorEnd)
   return { from: meta.chunkStarts[first]!, end: meta.chunkStarts[Math.max(first, next)]! }
@@ -342,11 +342,8 @@ export function decodeRows(
   place: Place = {},
   isChecked: boolean = false,
 ): void {
-  assert(
-    rowFrom >= 0 && rowFrom <= rowEnd && rowEnd <= meta.rowCount,
-    `rows ${rowFrom} to ${rowEnd} of a page of ${meta.rowCount}`,
-  )
-  assert(target.physical === meta.physical, `a ${meta.physical} page into ${target.physical}`)
+  assert(rowFrom >= 0 && rowFrom <= rowEnd && rowEnd <= meta.rowCount, 'rows are in their page')
+  assert(target.physical === meta.physical, 'a page goes into a column of its type')
   assert(meta.residual === undefined, 'residuals are decoded beside what they refer to')
   if (rowFrom === rowEnd) return
   if (meta.allAbsent) {
@@ -380,7 +377,7 @@ export function decodeRows(
       !hasExceptions(meta, vector)
     ) {
       const address = plain.payloadAt + meta.vectorStarts[vector]!
-      if (storedDecimals(plain.page, vector, address, present, isChecked, place)) {
+      if (storedDecimals(plain.page, vector, address, end, isChecked, place)) {
         target.values.set(decodedF64(from, end), to)
         continue
       }

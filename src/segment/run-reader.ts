@@ -15,6 +15,8 @@ import { PackedRun } from './packed-run.ts'
 import { RunPages } from './run-pages.ts'
 import type { PlacedPage, RunBytes } from './run-pages.ts'
 import { vectorCountOf } from './sparse-index.ts'
+import { firstAtOrAfter, vectorByIndex } from './time-search.ts'
+import type { VectorFound } from './time-search.ts'
 import type { RunFacts } from './sparse-index.ts'
 
 /** Two stored ranges with a gap up to this are read in one go: a page of the device comes anyway. */
@@ -377,10 +379,13 @@ export class RunReader {
   ): void {
     const first = block * blockRowsMax
     const rowEnd = end - first
+    if (this.#decodeAllHeld(block, from - first, rowEnd, list, targets, at)) return
     const { wanted, integers } = this.#wantedOf(block, from - first, rowEnd, list, targets, at)
     for (let index = 0; index < wanted.length;) {
       if (isHeldWhole(wanted[index]!)) {
-        this.#decodeHeld(wanted[index]!, block, rowEnd)
+        const { placed, target, columnId, from: row, at: to } = wanted[index]!
+        const { chunkFirst, chunkEnd } = wanted[index]!
+        this.#decodeHeld(placed, target, columnId, row, rowEnd, to, chunkFirst, chunkEnd, block)
         index += 1
         continue
       }
@@ -399,6 +404,35 @@ export class RunReader {
       }
     }
     integers?.finish((from - first) % vectorRows, at)
+  }
+
+  /** The rows where all of them are held, as those of a minute that was asked for lately; else false, and nothing is
+   *  done. */
+  #decodeAllHeld(
+    block: number,
+    from: number,
+    end: number,
+    { ids, places }: ColumnList,
+    targets: readonly ColumnData[],
+    at: number,
+  ): boolean {
+    if (end - from > shortRows) return false
+    const pages = this.#pages.pagesOf(block, ids)
+    const vectorFrom = Math.floor(from / vectorRows)
+    const vectorEnd = Math.ceil(end / vectorRows)
+    for (let index = 0; index < pages.length; index += 1) {
+      const { meta, held } = pages[index]!
+      if (held === undefined || meta.chunkVectors !== 1 || meta.residual !== undefined) return false
+      for (let vector = vectorFrom; vector < vectorEnd; vector += 1) {
+        if (!isHeld(held[vector]!) && !isEmptyChunk(meta, vector)) return false
+      }
+    }
+    for (let index = 0; index < pages.length; index += 1) {
+      const placed = pages[index]!
+      const target = targets[places[index]!]!
+      this.#decodeHeld(placed, target, ids[index]!, from, end, at, vectorFrom, vectorEnd, block)
+    }
+    return true
   }
 
   /** `start`: where in the file the bytes that were brought are from. */
@@ -448,12 +482,17 @@ export class RunReader {
 
   /** Chunk by chunk: what is held came by several reads, and was verified then. */
   #decodeHeld(
-    { placed, target, columnId, offset, from, at, chunkFirst, chunkEnd }: Wanted,
-    block: number,
+    { meta, held, offset }: PlacedPage,
+    target: ColumnData,
+    columnId: number,
+    from: number,
     end: number,
+    at: number,
+    chunkFirst: number,
+    chunkEnd: number,
+    block: number,
   ): void {
-    const { meta, held } = placed
-    const place = this.#placeOf(block, columnId, offset)
+    const place = this.#placeOf(block, columnId, offset + meta.chunkStarts[chunkFirst]!)
     const chunkRows = meta.chunkVectors * vectorRows
     for (let chunk = chunkFirst; chunk < chunkEnd; chunk += 1) {
       const rowFrom = Math.max(from, chunk * chunkRows)
@@ -546,34 +585,4 @@ interface Brought {
   readonly address: number
   /** Where they can be held; undefined where they cannot. */
   readonly position: number | undefined
-}
-
-interface VectorFound {
-  readonly number: number
-  /** Its first time. */
-  readonly first: bigint
-}
-
-/** The first vector whose last time is at or after `time`. `vectors`: first and last time of each. */
-function vectorByIndex(vectors: BigInt64Array, time: bigint): VectorFound {
-  const vectorCount = vectors.length / 2
-  let low = 0
-  let high = vectorCount
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (vectors[2 * middle + 1]! < time) low = middle + 1
-    else high = middle
-  }
-  return { number: low, first: low < vectorCount ? vectors[2 * low]! : time }
-}
-
-function firstAtOrAfter(sorted: BigInt64Array, count: number, time: bigint): number {
-  let low = 0
-  let high = count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! < time) low = middle + 1
-    else high = middle
-  }
-  return low
 }
