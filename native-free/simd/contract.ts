@@ -194,12 +194,15 @@ export interface SimdKernels {
   deltaSlotsOf(units: number, count: number, base: number, slots: number): void
   /** x = value * power + shift, rounded: where 2^52 <= x < 2^52 + 2^32, x - 2^52 -> u32 at units; their stats, as those
    *  of unitStats, -> 6 f64 at out (deltas wrap to int32). -1 where some x is not, or (x - shift) / power is not the
-   *  value, bit for bit; else 0. count >= 1; shift is whole. */
+   *  value, bit for bit; else 0. count >= 1; shift is whole. Where factor is not 0 that quotient is
+   *  (x - shift) * multiplier * factor. */
   narrowDecimals(
     values: number,
     count: number,
     power: number,
     shift: number,
+    multiplier: number,
+    factor: number,
     units: number,
     out: number,
   ): number

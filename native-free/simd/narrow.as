@@ -48,84 +48,153 @@ function mostOfI32(v: v128): i32 {
   return max(a, max(i32x4.extract_lane(v, 2), i32x4.extract_lane(v, 3)))
 }
 
-/** x = nearest(value * power + shift): where 2^52 <= x < 2^52 + 2^32, that is x - 2^52 in the low word of the double. It
- *  goes to units (u32). (x - shift) / power must be the value, bit for bit: x - shift is +0, never -0. */
-export function narrowDecimals(values: usize, count: i32, power: f64, shift: f64, units: usize, out: usize): i32 {
+/** x = nearest(value * power + shift), below 2^52 + 2^32: its low words are the units (u32). What the decoder makes of them,
+ *  (2^52 + unit - shift) / power, must be the value, bit for bit: never -0. Where factor is not 0 that is
+ *  (2^52 + unit - shift) * multiplier * factor, says the caller. Two loops, so that each has registers for what it holds. */
+export function narrowDecimals(values: usize, count: i32, power: f64, shift: f64, multiplier: f64, factor: f64, units: usize, out: usize): i32 {
+  const whole = count & ~3
+  let isBad: i32
+  if (power === 1) isBad = narrowWhole(values, whole, shift, units)
+  else if (factor !== 0) isBad = narrowProducts(values, whole, power, shift, multiplier, factor, units)
+  else isBad = narrowQuotients(values, whole, power, shift, units)
+  for (let i = <usize>whole; i < <usize>count; i += 1) {
+    const value = load<f64>(values + (i << 3))
+    const x = value * power + shift
+    const d = reinterpret<f64>(0x4330000000000000 | (reinterpret<u64>(x) & 0xffffffff)) - shift
+    const back = factor !== 0 ? d * multiplier * factor : d / power
+    isBad |= i32(reinterpret<u64>(back) !== reinterpret<u64>(value))
+    store<u32>(units + (i << 2), <u32>reinterpret<u64>(x))
+  }
+  if (isBad !== 0) return -1
+  narrowStats(units, count, out)
+  return 0
+}
+
+// @ts-ignore: decorator
+@inline
+function headedLow(words: v128, head: v128): v128 {
+  return i8x16.shuffle(words, head, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+}
+
+// @ts-ignore: decorator
+@inline
+function headedHigh(words: v128, head: v128): v128 {
+  return i8x16.shuffle(words, head, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+}
+
+function narrowWhole(values: usize, count: i32, shift: f64, units: usize): i32 {
+  const s = f64x2.splat(shift)
+  const head = i32x4.splat(0x43300000)
+  let bad = i64x2.splat(0)
+  for (const end = values + (<usize>count << 3); values < end; values += 32, units += 16) {
+    const v = v128.load(values)
+    const w = v128.load(values, 16)
+    const u = lowWords(f64x2.add(v, s), f64x2.add(w, s))
+    v128.store(units, u)
+    const a = f64x2.sub(headedLow(u, head), s)
+    const b = f64x2.sub(headedHigh(u, head), s)
+    bad = v128.or(bad, v128.or(v128.xor(a, v), v128.xor(b, w)))
+  }
+  return i32(v128.any_true(bad))
+}
+
+function narrowProducts(values: usize, count: i32, power: f64, shift: f64, multiplier: f64, factor: f64, units: usize): i32 {
+  const p = f64x2.splat(power)
+  const s = f64x2.splat(shift)
+  const m = f64x2.splat(multiplier)
+  const f = f64x2.splat(factor)
+  const head = i32x4.splat(0x43300000)
+  let bad = i64x2.splat(0)
+  for (const end = values + (<usize>count << 3); values < end; values += 32, units += 16) {
+    const v = v128.load(values)
+    const w = v128.load(values, 16)
+    const u = lowWords(f64x2.add(f64x2.mul(v, p), s), f64x2.add(f64x2.mul(w, p), s))
+    v128.store(units, u)
+    const a = f64x2.mul(f64x2.mul(f64x2.sub(headedLow(u, head), s), m), f)
+    const b = f64x2.mul(f64x2.mul(f64x2.sub(headedHigh(u, head), s), m), f)
+    bad = v128.or(bad, v128.or(v128.xor(a, v), v128.xor(b, w)))
+  }
+  return i32(v128.any_true(bad))
+}
+
+function narrowQuotients(values: usize, count: i32, power: f64, shift: f64, units: usize): i32 {
   const p = f64x2.splat(power)
   const s = f64x2.splat(shift)
   const head = i32x4.splat(0x43300000)
-  const isWhole = power === 1
   let bad = i64x2.splat(0)
-  let total = i64x2.splat(0)
-  let least = i32x4.splat(-1)
-  let most = i32x4.splat(0)
-  let deltaLeast = i32x4.splat(0x7fffffff)
-  let deltaMost = i32x4.splat(-0x80000000)
-  let same = i32x4.splat(0)
-  const start = units
-  const end = values + (<usize>(count & ~3) << 3)
-  // What stands before the first unit, so that the first delta comes twice.
-  const first = <u32>reinterpret<u64>(load<f64>(values) * power + shift)
-  const second = count > 1 ? <u32>reinterpret<u64>(load<f64>(values, 8) * power + shift) : first
-  let before = i32x4.splat(first + first - second)
-  for (; values < end; values += 32, units += 16) {
+  for (const end = values + (<usize>count << 3); values < end; values += 32, units += 16) {
     const v = v128.load(values)
     const w = v128.load(values, 16)
-    const x = f64x2.add(f64x2.mul(v, p), s)
-    const y = f64x2.add(f64x2.mul(w, p), s)
-    let a = f64x2.sub(x, s)
-    let b = f64x2.sub(y, s)
-    if (!isWhole) {
-      a = f64x2.div(a, p)
-      b = f64x2.div(b, p)
-    }
-    const u = lowWords(x, y)
-    bad = v128.or(bad, v128.or(v128.xor(a, v), v128.xor(b, w)))
-    bad = v128.or(bad, v128.xor(highWords(x, y), head))
+    const u = lowWords(f64x2.add(f64x2.mul(v, p), s), f64x2.add(f64x2.mul(w, p), s))
     v128.store(units, u)
-    total = i64x2.add(total, i64x2.add(x, y))
-    least = i32x4.min_u(least, u)
-    most = i32x4.max_u(most, u)
-    const delta = i32x4.sub(u, wordBefore(before, u))
-    deltaLeast = i32x4.min_s(deltaLeast, delta)
-    deltaMost = i32x4.max_s(deltaMost, delta)
-    same = i32x4.add(same, i32x4.eq(delta, i32x4.splat(0)))
-    before = u
+    const a = f64x2.div(f64x2.sub(headedLow(u, head), s), p)
+    const b = f64x2.div(f64x2.sub(headedHigh(u, head), s), p)
+    bad = v128.or(bad, v128.or(v128.xor(a, v), v128.xor(b, w)))
   }
-  const whole = count & ~3
-  let sum = i64x2.extract_lane(total, 0) + i64x2.extract_lane(total, 1) - <i64>whole * 0x4330000000000000
-  let low = leastOfU32(least)
-  let high = mostOfU32(most)
-  let lowStep = leastOfI32(deltaLeast)
-  let highStep = mostOfI32(deltaMost)
-  const counted = i64x2.add(i64x2.extend_low_i32x4_s(same), i64x2.extend_high_i32x4_s(same))
-  let steps = whole + <i32>(i64x2.extract_lane(counted, 0) + i64x2.extract_lane(counted, 1))
-  let isBad = i32(v128.any_true(bad))
-  let last: u32 = whole > 0 ? <u32>i32x4.extract_lane(before, 3) : first + first - second
-  for (let i = whole; i < count; i += 1, values += 8, units += 4) {
-    const value = load<f64>(values)
-    const x = value * power + shift
-    const bits = reinterpret<u64>(x)
-    isBad |= i32(reinterpret<u64>((x - shift) / power) !== reinterpret<u64>(value)) | i32(bits >>> 32 !== 0x43300000)
-    const u = <u32>bits
-    store<u32>(units, u)
-    sum += <i64>u
+  return i32(v128.any_true(bad))
+}
+
+/** Stats as of `unitStats`, of u32; deltas wrap to int32. count >= 1. */
+function narrowStats(units: usize, count: i32, out: usize): void {
+  const first = load<u32>(units)
+  let low = first
+  let high = first
+  let sum: u64 = first
+  let lowStep: i32 = 0x7fffffff
+  let highStep: i32 = -0x80000000
+  let steps = 0
+  const end = units + (<usize>count << 2)
+  let at = units + 4
+  if (count > 8) {
+    let least = i32x4.splat(first)
+    let most = least
+    let even = i64x2.splat(0)
+    let odd = even
+    let deltaLeast = i32x4.splat(lowStep)
+    let deltaMost = i32x4.splat(highStep)
+    let same = i32x4.splat(0)
+    let before = least
+    const lows = i64x2.splat(0xffffffff)
+    const zero = i32x4.splat(0)
+    for (; at + 32 <= end; at += 32) {
+      const u = v128.load(at)
+      const v = v128.load(at, 16)
+      least = i32x4.min_u(least, i32x4.min_u(u, v))
+      most = i32x4.max_u(most, i32x4.max_u(u, v))
+      even = i64x2.add(even, i64x2.add(v128.and(u, lows), v128.and(v, lows)))
+      odd = i64x2.add(odd, i64x2.add(i64x2.shr_u(u, 32), i64x2.shr_u(v, 32)))
+      const d = i32x4.sub(u, wordBefore(before, u))
+      const e = i32x4.sub(v, wordBefore(u, v))
+      deltaLeast = i32x4.min_s(deltaLeast, i32x4.min_s(d, e))
+      deltaMost = i32x4.max_s(deltaMost, i32x4.max_s(d, e))
+      same = i32x4.add(same, i32x4.add(i32x4.eq(d, zero), i32x4.eq(e, zero)))
+      before = v
+    }
+    even = i64x2.add(even, odd)
+    sum += <u64>i64x2.extract_lane(even, 0) + <u64>i64x2.extract_lane(even, 1)
+    low = leastOfU32(least)
+    high = mostOfU32(most)
+    lowStep = leastOfI32(deltaLeast)
+    highStep = mostOfI32(deltaMost)
+    same = i64x2.add(i64x2.extend_low_i32x4_s(same), i64x2.extend_high_i32x4_s(same))
+    steps = <i32>((at - units - 4) >>> 2) + <i32>(i64x2.extract_lane(same, 0) + i64x2.extract_lane(same, 1))
+  }
+  for (; at < end; at += 4) {
+    const u = load<u32>(at)
+    const delta = <i32>(u - load<u32>(at - 4))
     low = min(low, u)
     high = max(high, u)
-    const delta = <i32>(u - last)
+    sum += u
     lowStep = min(lowStep, delta)
     highStep = max(highStep, delta)
     steps += i32(delta !== 0)
-    last = u
   }
-  if (first !== second) steps -= 1
   store<f64>(out, <f64>low)
   store<f64>(out, <f64>high, 8)
-  store<f64>(out, <f64>(sum - <i64>load<u32>(start) * <i64>count), 16)
+  store<f64>(out, <f64>(<i64>sum - <i64>first * <i64>count), 16)
   store<f64>(out, count > 1 ? <f64>lowStep : Infinity, 24)
   store<f64>(out, count > 1 ? <f64>highStep : -Infinity, 32)
   store<f64>(out, <f64>steps, 40)
-  return isBad === 0 ? 0 : -1
 }
 
 /** Stats as of `unitStats`, of values (i64) less the i64 at `origin`, which is within 2^62; -1 where one of these is not
@@ -236,7 +305,14 @@ export function narrowDistinct(units: usize, count: i32, least: u32, range: u32,
   const bytes = <usize>range + 1
   memory.fill(flags, 0, bytes + 16)
   const origin = flags - <usize>least
-  for (const end = units + (<usize>count << 2); units < end; units += 4) store<u8>(origin + <usize>load<u32>(units), 1)
+  const end = units + (<usize>count << 2)
+  for (; units + 16 <= end; units += 16) {
+    store<u8>(origin + <usize>load<u32>(units), 1)
+    store<u8>(origin + <usize>load<u32>(units, 4), 1)
+    store<u8>(origin + <usize>load<u32>(units, 8), 1)
+    store<u8>(origin + <usize>load<u32>(units, 12), 1)
+  }
+  for (; units < end; units += 4) store<u8>(origin + <usize>load<u32>(units), 1)
   let known = 0
   const ones = i8x16.splat(1)
   for (let at: usize = 0; at < bytes; at += 16) {
@@ -256,7 +332,16 @@ export function narrowDistinct(units: usize, count: i32, least: u32, range: u32,
 /** out[i] = codes[units[i] - least] - base, u32; codes are u16. */
 export function narrowCodes(units: usize, count: i32, least: u32, codes: usize, base: u32, out: usize): void {
   const origin = codes - (<usize>least << 1)
-  for (const end = units + (<usize>count << 2); units < end; units += 4, out += 4) {
+  const end = units + (<usize>count << 2)
+  for (; units + 16 <= end; units += 16, out += 16) {
+    const a = <u32>load<u16>(origin + (<usize>load<u32>(units) << 1))
+    const b = <u32>load<u16>(origin + (<usize>load<u32>(units, 4) << 1))
+    const c = <u32>load<u16>(origin + (<usize>load<u32>(units, 8) << 1))
+    const d = <u32>load<u16>(origin + (<usize>load<u32>(units, 12) << 1))
+    store<u64>(out, <u64>(a - base) | (<u64>(b - base) << 32))
+    store<u64>(out, <u64>(c - base) | (<u64>(d - base) << 32), 8)
+  }
+  for (; units < end; units += 4, out += 4) {
     store<u32>(out, <u32>load<u16>(origin + (<usize>load<u32>(units) << 1)) - base)
   }
 }

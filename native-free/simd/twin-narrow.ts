@@ -23,14 +23,16 @@ export function narrowTwins(memory: ArrayBuffer) {
       count: number,
       power: number,
       shift: number,
+      multiplier: number,
+      factor: number,
       units: number,
       out: number,
     ): number {
+      const back = (d: number) => (factor === 0 ? d / power : d * multiplier * factor)
       const line = Array.from(f64.subarray(values >>> 3, (values >>> 3) + count))
       const wholes = line.map((value) => value * power + shift)
       const isNear = wholes.every((x) => x >= two52 && x < two52 + two32)
-      if (!isNear || !line.every((value, i) => isSame((wholes[i]! - shift) / power, value)))
-        return -1
+      if (!isNear || !line.every((value, i) => isSame(back(wholes[i]! - shift), value))) return -1
       u32.set(
         wholes.map((x) => x - two52),
         units >>> 2,

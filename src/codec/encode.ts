@@ -5,7 +5,7 @@ import type { BytesData, ColumnData } from '#batch'
 import { lz4Chunks, plainChunks } from './chunk.ts'
 import { habitRowsMax, isLz4WorthTrying, lastChoice, noteLz4, planUnits } from './choose.ts'
 import type { Habit, Plan } from './choose.ts'
-import { firstScale, powersOfTen, toDecimals } from './decimal.ts'
+import { firstScale, toDecimals } from './decimal.ts'
 import { codedPage } from './entropy-encode.ts'
 import {
   startWriting,
@@ -100,7 +100,7 @@ function decimalsOf({ presence, options }: Rows): Integers | undefined {
   // Every value is checked: no need of a sample.
   let scale = isLikeLast ? hint : firstScale(count, hint, habit?.scale)
   const mayBeExact = scale >= 0 && (previous === undefined || isLikeLast)
-  const narrow = mayBeExact ? scaleNarrow(starts, powersOfTen[scale]!) : undefined
+  const narrow = mayBeExact ? scaleNarrow(starts, scale) : undefined
   if (narrow !== undefined) {
     if (habit !== undefined) habit.scale = scale
     return { transform: transforms.decimal, scale, exceptions: noPositions, scaling: narrow }

@@ -5,6 +5,7 @@
 //            (some absent)     (4 lanes)      (see below)     (PFOR..)  (decimals)
 //
 // What is entropy coded, bitmap or slots or both, is one stream in the place of the packed slots.
+import { halvesOf } from '#batch'
 import type { Physical } from '#batch'
 import { packedBytes } from './bitpack.ts'
 import {
@@ -141,10 +142,17 @@ function reachesOf(shape: PageMeta): Float64Array {
   const reaches = new Float64Array(shape.vectorCount)
   const { zone } = shape
   if (zone === undefined) return reaches
-  const from = countsFromPage(shape) ? shape.origins : zone.min
-  for (let v = 0; v < reaches.length; v += 1) reaches[v] = Number(zone.max[v]!) - Number(from[v]!)
+  const most = halvesOf(zone.max)
+  const from = halvesOf(countsFromPage(shape) ? shape.origins : zone.min)
+  for (let at = 0; at < most.length; at += 2) {
+    const high = most[at + 1]! * two32 + (most[at]! >>> 0)
+    const low = from[at + 1]! * two32 + (from[at]! >>> 0)
+    reaches[at >>> 1] = high - low
+  }
   return reaches
 }
+
+const two32 = 2 ** 32
 
 /** Fills in what follows from the rest: origins, reaches, vectorStarts. */
 export function derive(draft: Draft): void {

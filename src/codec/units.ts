@@ -2,10 +2,12 @@
 // of the page and gcd divides all distances from it. Units below 2^53 are doubles and fast; a page
 // that spans more keeps exact wide units.
 import { arena } from '#kernel'
+import { powersOfTen } from './decimal.ts'
 import { encodePlaces } from './encode-places.ts'
 import { holdNarrow, holdUnits, holdValues, needUnits } from './forms.ts'
 import { startStats, statsOf, takeStats } from './measure.ts'
 import type { VectorStats } from './measure.ts'
+import { products } from './product.ts'
 
 /** Units below 2^53 lie in the arena, with stats of each vector; others are `wide`. */
 export interface Scaling {
@@ -141,18 +143,24 @@ const two52 = 4503599627370496
 const firstMost = 2 ** 51
 
 /**
- * The page's doubles as decimals of 10^-k, `power` = 10^k, in one pass: checked, measured, and left
+ * The page's doubles as decimals of 10^-scale, in one pass: checked, measured, and left
  * as u32 units. Undefined where some value is no such decimal or they span 2^31; `toDecimals`
  * and `scaleUnits`, the slow twins, tell then.
  */
-export function scaleNarrow(starts: Uint32Array, power: number): Scaling | undefined {
+export function scaleNarrow(starts: Uint32Array, scale: number): Scaling | undefined {
   const { kernels } = arena()
   const { valuesAt, values, narrowAt, narrow, statsAt } = encodePlaces()
   const vectorCount = starts.length - 1
   const count = starts[vectorCount]!
+  const power = powersOfTen[scale]!
   const first = Math.round(values[0]! * power)
   if (!(Math.abs(first) < firstMost)) return undefined
   const origin = first - two31
+  const shift = two52 - origin
+  const product = products[scale]
+  const multiplier = product?.multiplier ?? 1
+  const isExact = (Math.abs(first) + two32) * multiplier < two52
+  const factor = isExact && product !== undefined ? product.factor : 0
   const stats: VectorStats[] = []
   for (let v = 0; v < vectorCount; v += 1) {
     const from = starts[v]!
@@ -161,8 +169,10 @@ export function scaleNarrow(starts: Uint32Array, power: number): Scaling | undef
     stats.push(each)
     if (end === from) continue
     const [at, to] = [valuesAt + from * 8, narrowAt + from * 4]
-    const isBad = kernels.narrowDecimals(at, end - from, power, two52 - origin, to, statsAt) !== 0
-    if (isBad) return undefined
+    const count = end - from
+    const { narrowDecimals } = kernels
+    if (narrowDecimals(at, count, power, shift, multiplier, factor, to, statsAt) !== 0)
+      return undefined
     takeStats(each, narrow[from]!, narrow[end - 1]!)
   }
   const span = spanOf(stats)
