@@ -19,14 +19,24 @@ interface Attempt {
   readonly of: readonly string[]
 }
 
-/** Of each list the attempt that saves most; open and close cannot both be told by the other. */
+type Prices = Readonly<Record<'open' | 'high' | 'low' | 'close', string>>
+
+/** Of each list the attempt that saves most is taken; open and close cannot both be told by the other. */
+function attemptsOfBars({ open, high, low, close }: Prices): readonly (readonly Attempt[])[] {
+  return [
+    [
+      { name: open, rule: fromBefore, of: [close] },
+      { name: close, rule: difference, of: [open] },
+    ],
+    [{ name: high, rule: aboveMost, of: [open, close] }],
+    [{ name: low, rule: belowLeast, of: [open, close] }],
+  ]
+}
+
 const attempts: readonly (readonly Attempt[])[] = [
-  [
-    { name: 'open', rule: fromBefore, of: ['close'] },
-    { name: 'close', rule: difference, of: ['open'] },
-  ],
-  [{ name: 'high', rule: aboveMost, of: ['open', 'close'] }],
-  [{ name: 'low', rule: belowLeast, of: ['open', 'close'] }],
+  ...attemptsOfBars({ open: 'open', high: 'high', low: 'low', close: 'close' }),
+  ...attemptsOfBars({ open: 'bidOpen', high: 'bidHigh', low: 'bidLow', close: 'bidClose' }),
+  ...attemptsOfBars({ open: 'askOpen', high: 'askHigh', low: 'askLow', close: 'askClose' }),
   [{ name: 'ask', rule: difference, of: ['bid'] }],
 ]
 

@@ -3,7 +3,7 @@
 // Method: the same bars in a store of level none and one of level high, in two lots, then compacted.
 import { beforeAll, expect, test } from 'vitest'
 import { loadKernels } from '#kernel'
-import { bar } from '#schema'
+import { bar, quoteBar } from '#schema'
 import type { ReadView, Store } from '#store'
 import { seededRandom } from '../support/manual-env.ts'
 import { walkingBars } from '../segment/residual-bed.ts'
@@ -98,4 +98,35 @@ test('answers are those of columns stored by themselves, before and after compac
   const again = await bed.open({ level: 'medium', recovery: 'salvage' })
   expectRows(again)
   await closeAll(bed, again)
+})
+
+test('both sides of quote bars come back, smaller than stored by themselves', async () => {
+  const sides = {
+    bidOpen: bars.open,
+    bidHigh: bars.high,
+    bidLow: bars.low,
+    bidClose: bars.close,
+    askOpen: bars.open.map((price) => Math.round(price * 100 + 1) / 100),
+    askHigh: bars.high.map((price) => Math.round(price * 100 + 2) / 100),
+    askLow: bars.low.map((price) => Math.round(price * 100 + 1) / 100),
+    askClose: bars.close.map((price) => Math.round(price * 100 + 1) / 100),
+  }
+  const bytes: number[] = []
+  for (const level of ['medium', 'high'] as const) {
+    const bed = makeBed()
+    const store = await bed.open({ durability: 'sync', level })
+    store.series(quoteBar, 'A', '1s').append({ time, ...sides })
+    await store.seal()
+    const { columns: found } = store.series(quoteBar, 'A', '1s').range()
+    for (const [name, values] of Object.entries(sides)) {
+      expect(found[name as keyof typeof sides]).toEqual(values)
+    }
+    const asked = { columns: ['askHigh'], from: time[4000]!, to: time[4010]! } as const
+    const { columns: few } = store.series(quoteBar, 'A', '1s').range(asked)
+    expect(few.askHigh).toEqual(sides.askHigh.slice(4000, 4010))
+    expect((await store.verify()).ok).toBe(true)
+    bytes.push(store.list()[0]!.storedBytes)
+    await closeAll(bed, store)
+  }
+  expect(bytes[1]).toBeLessThan(bytes[0]! * 0.7)
 })
