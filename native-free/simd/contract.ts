@@ -207,7 +207,7 @@ export interface SimdKernels {
     out: number,
   ): number
   /** Of values (i64, count >= 1) less the i64 at origin, which is within 2^62: stats as those of unitStats -> 6 f64 at
-   *  out. -1 where one is not within [-2^51, 2^51) of the origin, else 0. */
+   *  out. -1 where one is not within [-2^51, 2^51) of the origin, or of the one before; else 0. */
   i64Stats(values: number, count: number, origin: number, out: number): number
   /** unit (u32) - base -> u32 at slots; wraps. */
   narrowSlots(units: number, count: number, base: number, slots: number): void

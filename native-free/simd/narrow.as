@@ -197,67 +197,77 @@ function narrowStats(units: usize, count: i32, out: usize): void {
   store<f64>(out, <f64>steps, 40)
 }
 
-/** Stats as of `unitStats`, of values (i64) less the i64 at `origin`, which is within 2^62; -1 where one of these is not
- *  within 2^51: added to the bits of 2^52 + 2^51 it changes the exponent. */
+/** Stats as of `unitStats`, of values (i64) less the i64 at `origin`, which is within 2^62; -1 where one of these, or a
+ *  delta, is not within 2^51: added to the bits of 2^52 + 2^51 it changes the exponent. Values that rise, as times do, have
+ *  their least and most at the ends; others are looked through once more. */
 export function i64Stats(values: usize, count: i32, origin: usize, out: usize): i32 {
-  const o = v128.load64_splat(origin)
   const bits = i64x2.splat(0x4338000000000000)
   const magic = f64x2.splat(6755399441055744.0)
   const zero = f64x2.splat(0)
-  const first = f64x2.sub(i64x2.add(i64x2.sub(v128.load64_splat(values), o), bits), magic)
-  let least = first
-  let most = first
-  let sum = zero
+  const first = load<i64>(values)
   let deltaLeast = f64x2.splat(Infinity)
   let deltaMost = f64x2.splat(-Infinity)
   let far = zero
   let same = zero
-  // What stands before the first value, so that the first delta comes twice.
-  let before = first
-  let steps = 0
-  if (count > 1) {
-    const second = f64x2.sub(i64x2.add(i64x2.sub(v128.load64_splat(values, 8), o), bits), magic)
-    before = f64x2.sub(f64x2.add(first, first), second)
-    steps = -i32(load<i64>(values) !== load<i64>(values, 8))
+  let sum = zero
+  const end = values + (<usize>count << 3)
+  let at = values + 8
+  for (; at + 32 <= end; at += 32) {
+    const v = v128.load(at)
+    const w = v128.load(at, 16)
+    const x = i64x2.add(i64x2.sub(v, v128.load(at - 8)), bits)
+    const y = i64x2.add(i64x2.sub(w, v128.load(at + 8)), bits)
+    far = v128.or(far, v128.or(v128.xor(x, bits), v128.xor(y, bits)))
+    const d = f64x2.sub(x, magic)
+    const e = f64x2.sub(y, magic)
+    deltaLeast = f64x2.pmin(deltaLeast, f64x2.pmin(d, e))
+    deltaMost = f64x2.pmax(deltaMost, f64x2.pmax(d, e))
+    same = i64x2.add(same, i64x2.add(f64x2.eq(d, zero), f64x2.eq(e, zero)))
+    sum = i64x2.add(sum, i64x2.add(v, w))
   }
-  const whole = count & ~1
-  const end = values + (<usize>whole << 3)
-  for (; values < end; values += 16) {
-    const y = i64x2.add(i64x2.sub(v128.load(values), o), bits)
-    far = v128.or(far, v128.xor(y, bits))
-    const d = f64x2.sub(y, magic)
-    least = f64x2.pmin(least, d)
-    most = f64x2.pmax(most, d)
-    sum = f64x2.add(sum, f64x2.sub(d, first))
-    const delta = f64x2.sub(d, i8x16.shuffle(before, d, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23))
-    deltaLeast = f64x2.pmin(deltaLeast, delta)
-    deltaMost = f64x2.pmax(deltaMost, delta)
-    same = i64x2.add(same, f64x2.eq(delta, zero))
-    before = d
+  let total = i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1)
+  let steps = <i32>((at - values - 8) >>> 3) + <i32>(i64x2.extract_lane(same, 0) + i64x2.extract_lane(same, 1))
+  let lowStep = min(f64x2.extract_lane(deltaLeast, 0), f64x2.extract_lane(deltaLeast, 1))
+  let highStep = max(f64x2.extract_lane(deltaMost, 0), f64x2.extract_lane(deltaMost, 1))
+  let isFar = i32(v128.any_true(i64x2.shr_u(far, 52)))
+  for (; at < end; at += 8) {
+    const value = load<i64>(at)
+    const step = value - load<i64>(at - 8)
+    isFar |= i32(step < -(<i64>1 << 51)) | i32(step >= <i64>1 << 51)
+    lowStep = min(lowStep, <f64>step)
+    highStep = max(highStep, <f64>step)
+    steps += i32(step !== 0)
+    total += value
   }
-  let total = f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
-  if (whole < count) {
-    const y = i64x2.add(i64x2.sub(v128.load64_splat(values), o), bits)
-    far = v128.or(far, v128.xor(y, bits))
-    const d = f64x2.sub(y, magic)
-    least = f64x2.pmin(least, d)
-    most = f64x2.pmax(most, d)
-    total += f64x2.extract_lane(d, 0) - f64x2.extract_lane(first, 0)
-    if (count > 1) {
-      const delta = f64x2.sub(d, i8x16.shuffle(before, before, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15))
-      deltaLeast = f64x2.pmin(deltaLeast, delta)
-      deltaMost = f64x2.pmax(deltaMost, delta)
-      steps += i32(f64x2.extract_lane(delta, 0) !== 0)
+  const from = load<i64>(origin)
+  const least = first - from
+  const most = load<i64>(end - 8) - from
+  if (!(lowStep >= 0)) {
+    const o = i64x2.splat(from)
+    let low = f64x2.splat(<f64>least)
+    let high = low
+    far = zero
+    for (at = values; at + 16 <= end; at += 16) {
+      const x = i64x2.add(i64x2.sub(v128.load(at), o), bits)
+      far = v128.or(far, v128.xor(x, bits))
+      const d = f64x2.sub(x, magic)
+      low = f64x2.pmin(low, d)
+      high = f64x2.pmax(high, d)
     }
+    isFar |= i32(v128.any_true(i64x2.shr_u(far, 52))) | i32((most + (<i64>1 << 51)) >>> 52 !== 0)
+    const x = <f64>most
+    store<f64>(out, min(x, min(f64x2.extract_lane(low, 0), f64x2.extract_lane(low, 1))))
+    store<f64>(out, max(x, max(f64x2.extract_lane(high, 0), f64x2.extract_lane(high, 1))), 8)
+  } else {
+    isFar |= i32((least + (<i64>1 << 51)) >>> 52 !== 0) | i32((most + (<i64>1 << 51)) >>> 52 !== 0)
+    store<f64>(out, <f64>least)
+    store<f64>(out, <f64>most, 8)
   }
-  store<f64>(out, min(f64x2.extract_lane(least, 0), f64x2.extract_lane(least, 1)))
-  store<f64>(out, max(f64x2.extract_lane(most, 0), f64x2.extract_lane(most, 1)), 8)
-  store<f64>(out, total, 16)
-  store<f64>(out, min(f64x2.extract_lane(deltaLeast, 0), f64x2.extract_lane(deltaLeast, 1)), 24)
-  store<f64>(out, max(f64x2.extract_lane(deltaMost, 0), f64x2.extract_lane(deltaMost, 1)), 32)
-  steps += whole + <i32>(i64x2.extract_lane(same, 0) + i64x2.extract_lane(same, 1))
+  store<f64>(out, <f64>(total - first * <i64>(count - 1)), 16)
+  store<f64>(out, lowStep, 24)
+  store<f64>(out, highStep, 32)
   store<f64>(out, <f64>steps, 40)
-  return v128.any_true(i64x2.shr_u(far, 52)) ? -1 : 0
+  return isFar === 0 ? 0 : -1
 }
 
 /** slots[i] = units[i] - base, u32; wraps. */
@@ -272,8 +282,9 @@ export function narrowSlots(units: usize, count: i32, base: u32, slots: usize): 
 export function narrowDeltaSlots(units: usize, count: i32, base: u32, slots: usize): void {
   const b = i32x4.splat(base)
   const start = slots
-  for (const end = units + (<usize>count << 2); units < end; units += 16, slots += 16) {
+  for (const end = units + (<usize>count << 2); units < end; units += 32, slots += 32) {
     v128.store(slots, i32x4.sub(i32x4.sub(v128.load(units), v128.load(units - 4)), b))
+    v128.store(slots, i32x4.sub(i32x4.sub(v128.load(units, 16), v128.load(units + 12)), b), 16)
   }
   store<u32>(start, 0)
 }

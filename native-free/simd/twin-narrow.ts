@@ -46,7 +46,9 @@ export function narrowTwins(memory: ArrayBuffer) {
     i64Stats(values: number, count: number, origin: number, out: number): number {
       const line = Array.from(i64.subarray(values >>> 3, (values >>> 3) + count))
       const distances = line.map((value) => value - i64[origin >>> 3]!)
-      if (distances.some((each) => each < -(2n ** 51n) || each >= 2n ** 51n)) return -1
+      const steps = line.slice(1).map((value, i) => value - line[i]!)
+      const isFar = (each: bigint) => each < -(2n ** 51n) || each >= 2n ** 51n
+      if (distances.some(isFar) || steps.some(isFar)) return -1
       putStats(distances.map(Number), out)
       return 0
     },
