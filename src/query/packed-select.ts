@@ -30,18 +30,25 @@ function putAll(from: number, end: number, rows: Uint32Array, count: number): nu
   return count + end - from
 }
 
-/**
- * The rows of a lot (in one block of the run) that meet all tests, rising; undefined where some vector must be decoded
- * to tell.
- */
-export function selectPacked(
+/** What becomes of the rows that are found, in order. */
+interface Found {
+  /** Rows [from, end). */
+  all(from: number, end: number): void
+  /** Those rows from `first` on whose bits at `bitsAt` are 1: `count` of a vector. */
+  some(first: number, count: number): void
+}
+
+/** Finds the rows of a lot (in one block of the run) that meet all tests; false, before any is told, where some vector
+ *  must be decoded to tell. */
+function findPacked(
   run: PackedRun,
   { source, from, end }: Slice,
   tests: readonly RowTest[],
   treatment: Treatment,
-): Uint32Array | undefined {
+  found: Found,
+): boolean {
   const own = RunTests.of(run, tests)
-  if (own === undefined) return undefined
+  if (own === undefined) return false
   const columnIds = [...new Set(own.columnIds)].sort((a, b) => a - b)
   const block = Math.floor(from / (blockVectors * vectorRows))
   const first = block * blockVectors
@@ -49,14 +56,14 @@ export function selectPacked(
   const vectorFrom = Math.floor(from / vectorRows) - first
   const vectorEnd = Math.ceil(end / vectorRows) - first
   assert(vectorEnd <= blockVectors, 'a lot lies in one block')
-  const verdicts = new Map<number, ReturnType<RunTests['verdict']>>()
+  const verdicts: ReturnType<RunTests['verdict']>[] = []
   let readFrom = vectorEnd
   let readEnd = vectorFrom
   for (let vector = vectorFrom; vector < vectorEnd; vector += 1) {
     const verdict = own.verdict(metas, vector)
-    verdicts.set(vector, verdict)
+    verdicts.push(verdict)
     if (verdict !== 'some') continue
-    if (!own.canMark(metas, vector)) return undefined
+    if (!own.canMark(metas, vector)) return false
     readFrom = Math.min(readFrom, vector)
     readEnd = vector + 1
   }
@@ -64,21 +71,58 @@ export function selectPacked(
     columnIds,
     readFrom < readEnd ? run.read(block, columnIds, readFrom, readEnd) : [],
   )
-  const rows = new Uint32Array(end - from)
-  let count = 0
   bitsAt ??= arena().claim(vectorRows / 8)
   for (let vector = vectorFrom; vector < vectorEnd; vector += 1) {
     const rowFirst = (first + vector) * vectorRows
     const low = Math.max(from, rowFirst)
     const high = Math.min(end, rowFirst + vectorRows)
-    const verdict = verdicts.get(vector)!
+    const verdict = verdicts[vector - vectorFrom]!
     const way = verdict === 'none' ? 'skipped' : verdict === 'all' ? 'fromFooter' : 'packed'
     treatment.note(source, way, first + vector, first + vector + 1)
-    if (verdict === 'all') count = putAll(low, high, rows, count)
+    if (verdict === 'all') found.all(low, high)
     if (verdict !== 'some') continue
     own.verdict(metas, vector)
-    own.mark(pages, vector, low - rowFirst, high - rowFirst, bitsAt)
-    count = putRows(bitsAt, rowFirst, rows, count)
+    found.some(rowFirst, own.mark(pages, vector, low - rowFirst, high - rowFirst, bitsAt))
   }
-  return rows.slice(0, count)
+  return true
+}
+
+/** The rows of a lot (in one block of the run) that meet all tests, rising; undefined where some vector must be decoded
+ *  to tell. */
+export function selectPacked(
+  run: PackedRun,
+  lot: Slice,
+  tests: readonly RowTest[],
+  treatment: Treatment,
+): Uint32Array | undefined {
+  const rows = new Uint32Array(lot.end - lot.from)
+  let count = 0
+  const isFound = findPacked(run, lot, tests, treatment, {
+    all(from, end) {
+      count = putAll(from, end, rows, count)
+    },
+    some(first, own) {
+      if (own > 0) count = putRows(bitsAt!, first, rows, count)
+    },
+  })
+  return isFound ? rows.slice(0, count) : undefined
+}
+
+/** How many they are. */
+export function countPacked(
+  run: PackedRun,
+  lot: Slice,
+  tests: readonly RowTest[],
+  treatment: Treatment,
+): number | undefined {
+  let count = 0
+  const isFound = findPacked(run, lot, tests, treatment, {
+    all(from, end) {
+      count += end - from
+    },
+    some(_, own) {
+      count += own
+    },
+  })
+  return isFound ? count : undefined
 }

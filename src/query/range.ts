@@ -295,15 +295,11 @@ export async function* inTurns<T>(batches: Iterable<T>, scheduler: Scheduler): A
 /** Exact number of rows in [from, to). Reads only what merging needs. */
 export function countRows(sources: SeriesSources, from: bigint, to: bigint): number {
   if (from >= to) return 0
+  const { filter } = sources
   let rows = 0
-  if (sources.filter !== undefined) {
-    const wanted = { ...resolveQuery({}), from, to }
-    for (const slice of chooseSlices(sources, wanted)) rows += slice.end - slice.from
-    return rows
-  }
   for (const piece of planRows(sources.sources, sources.rules, from, to)) {
     const slice = resolvePiece(piece, sources.rules)
-    rows += slice.end - slice.from
+    rows += filter === undefined ? slice.end - slice.from : filter.count(slice)
   }
   return rows
 }

@@ -7,7 +7,7 @@ import type { ColumnSpec } from '#schema'
 import type { Slice } from './merge.ts'
 import type { Treatment } from './explain.ts'
 import { packedOf } from './packed-source.ts'
-import { selectPacked } from './packed-select.ts'
+import { countPacked, selectPacked } from './packed-select.ts'
 import type { RowTest } from './where.ts'
 
 /** Slices are looked at in lots of so many rows, on the borders of blocks, so that a question for a
@@ -177,7 +177,18 @@ export class RowFilter {
     }
   }
 
-  /** The same, by decoding alone. */
+  /** How many rows of a slice are chosen. */
+  count(slice: Slice): number {
+    const run = packedOf(slice.source)
+    let count = 0
+    for (const lot of lotsOf(slice)) {
+      const packed = run && countPacked(run, lot, this.#tests, this.#treatment)
+      count += packed ?? selectDecoded(lot, this.#tests, this.#scratch, this.#treatment).length
+    }
+    return count
+  }
+
+  /** The chosen rows of a slice, lot by lot, by decoding alone. */
   *decodedLots(slice: Slice): Generator<Slice> {
     for (const lot of lotsOf(slice)) {
       const rows = selectDecoded(lot, this.#tests, this.#scratch, this.#treatment)
