@@ -234,9 +234,14 @@ export class PairFold {
   }
 
   /** Of rows in which both are decimals or integers. */
-  addKnown(products: bigint, productScale: number, weights: bigint, scale: number): void {
-    this.#products.addBig(products, productScale)
-    this.#weights.addBig(weights, scale)
+  addKnown(
+    products: number | bigint,
+    productScale: number,
+    weights: number | bigint,
+    scale: number,
+  ): void {
+    addTo(this.#products, products, productScale)
+    addTo(this.#weights, weights, scale)
   }
 
   addRows(price: ColumnData, weight: ColumnData, from: number, end: number): void {

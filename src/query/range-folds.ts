@@ -5,6 +5,7 @@ import type { ColumnFold, PairFold } from './column-fold.ts'
 import { valueOf } from './zone-values.ts'
 
 const rangesMax = limits.vectorRows
+const two32 = 2 ** 32
 const power10 = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`))
 
 interface FoldPlaces {
@@ -89,7 +90,7 @@ export class RangeFolds {
       this.#counts[r] = count
       if (count === 0) continue
       const most = base + gcd * u32[at + 3]!
-      const units = u32[at + 1]! * 4294967296 + u32[at]!
+      const units = u32[at + 1]! * two32 + u32[at]!
       const sum = count * base + gcd * units
       const isSafe =
         Math.abs(count * base) + gcd * units < Number.MAX_SAFE_INTEGER &&
@@ -129,7 +130,7 @@ export class RangeFolds {
     for (let r = 0; r < ranges; r += 1, at += 6, bound += 1) {
       const count = u32[bound + 1]! - u32[bound]!
       this.#counts[r] = count
-      this.#sums[r] = count * base + gcd * (u32[at + 1]! * 4294967296 + u32[at]!)
+      this.#sums[r] = count * base + gcd * (u32[at + 1]! * two32 + u32[at]!)
       if (!hasExtent || count === 0) continue
       this.#least[r] = (base + gcd * u32[at + 2]!) / power
       this.#most[r] = (base + gcd * u32[at + 3]!) / power
@@ -160,7 +161,7 @@ export class RangeFolds {
     this.#isCountOnly = false
     this.#hasSquares = false
     const own = from === 0 ? 0 : 1
-    const part = (next - from) * base + gcd * (u32[at + 1]! * 4294967296 + u32[at]!)
+    const part = (next - from) * base + gcd * (u32[at + 1]! * two32 + u32[at]!)
     this.#counts[own] = next - from
     this.#counts[1 - own] = end - (next - from)
     this.#sums[own] = part
@@ -214,8 +215,11 @@ export class RangeFolds {
 /** Sums of products of the ranges of two columns, and of the second one. */
 export class PairRanges {
   readonly #counts = new Float64Array(rangesMax)
-  readonly #products: bigint[] = []
-  readonly #weights: bigint[] = []
+  /** NaN where they are no safe integers, and exactly in the others. */
+  readonly #products = new Float64Array(rangesMax)
+  readonly #weights = new Float64Array(rangesMax)
+  readonly #bigProducts: bigint[] = []
+  readonly #bigWeights: bigint[] = []
   #productScale = 0
   #weightScale = 0
 
@@ -226,28 +230,54 @@ export class PairRanges {
   /** (a + g u)(b + h v) summed is n a b + a h (sum of v) + b g (sum of u) + g h (sum of u v). */
   fold(price: UnitColumn, weight: UnitColumn, boundsAt: number, ranges: number): void {
     const { kernels, u32 } = arena()
-    const { folds, others } = placesOf()
+    const { folds, others, dots } = placesOf()
     kernels.foldU32(price.unitsAt, boundsAt, ranges, folds)
     kernels.foldU32(weight.unitsAt, boundsAt, ranges, others)
-    const dots = dotsOf(price.unitsAt, weight.unitsAt, boundsAt, ranges)
-    const us = new BigUint64Array(kernels.memory, folds, ranges * 3)
-    const vs = new BigUint64Array(kernels.memory, others, ranges * 3)
+    kernels.dotU32(price.unitsAt, weight.unitsAt, boundsAt, ranges, dots)
     this.#productScale = price.scale + weight.scale
     this.#weightScale = weight.scale
+    const [a, g] = [Number(price.base), Number(price.gcd)]
+    const [b, h] = [Number(weight.base), Number(weight.gcd)]
+    let [bound, u, v, dot] = [boundsAt >>> 2, folds >>> 2, others >>> 2, dots >>> 2]
+    for (let r = 0; r < ranges; r += 1, bound += 1, u += 6, v += 6, dot += 2) {
+      const n = u32[bound + 1]! - u32[bound]!
+      this.#counts[r] = n
+      if (n === 0) continue
+      // What the terms of the sums are at most, in all: below 2^53 every step is exact.
+      const weightMost = n * (Math.abs(b) + h * u32[v + 3]!)
+      const most = Math.max(weightMost, weightMost * (Math.abs(a) + g * u32[u + 3]!))
+      const isSafe = most < Number.MAX_SAFE_INTEGER
+      const us = u32[u + 1]! * two32 + u32[u]!
+      const vs = u32[v + 1]! * two32 + u32[v]!
+      const uv = u32[dot + 1]! * two32 + u32[dot]!
+      this.#weights[r] = isSafe ? n * b + h * vs : Number.NaN
+      this.#products[r] = isSafe ? n * a * b + a * h * vs + b * g * us + g * h * uv : Number.NaN
+      if (!isSafe) this.#putBig(r, price, weight, n)
+    }
+  }
+
+  #putBig(r: number, price: UnitColumn, weight: UnitColumn, count: number): void {
+    const { memory } = arena().kernels
+    const { folds, others, dots } = placesOf()
+    const us = new BigUint64Array(memory, folds + r * 24, 1)[0]!
+    const vs = new BigUint64Array(memory, others + r * 24, 1)[0]!
+    const uv = new BigUint64Array(memory, dots + r * 8, 1)[0]!
+    const n = BigInt(count)
     const { base: a, gcd: g } = price
     const { base: b, gcd: h } = weight
-    for (let r = 0; r < ranges; r += 1) {
-      const count = u32[(boundsAt >>> 2) + r + 1]! - u32[(boundsAt >>> 2) + r]!
-      const n = BigInt(count)
-      this.#counts[r] = count
-      this.#weights[r] = n * b + h * vs[r * 3]!
-      this.#products[r] = n * a * b + a * h * vs[r * 3]! + b * g * us[r * 3]! + g * h * dots[r]!
-    }
+    this.#bigWeights[r] = n * b + h * vs
+    this.#bigProducts[r] = n * a * b + a * h * vs + b * g * us + g * h * uv
   }
 
   addTo(pair: PairFold, r: number): void {
     if (this.#counts[r] === 0) return
-    const weights = this.#weights[r]!
-    pair.addKnown(this.#products[r]!, this.#productScale, weights, this.#weightScale)
+    const product = this.#products[r]!
+    const isSafe = product === product
+    pair.addKnown(
+      isSafe ? product : this.#bigProducts[r]!,
+      this.#productScale,
+      isSafe ? this.#weights[r]! : this.#bigWeights[r]!,
+      this.#weightScale,
+    )
   }
 }

@@ -207,17 +207,33 @@ function expectNear(actual: number, expected: number, size: number, what: string
   expect(Math.abs(actual - expected), what).toBeLessThanOrEqual(1e-6 * Math.max(1, size))
 }
 
+/** The query that a question is, apart from its columns and conditions. */
+function betweenOf(rows: readonly PlainRow[], { from, to }: Question) {
+  const timeOf = (pick: number) => rows[pick % rows.length]!.time
+  return {
+    ...(from === undefined ? {} : { from: timeOf(from) }),
+    ...(to === undefined ? {} : { to: timeOf(to) }),
+  }
+}
+
+/** Deviations and means by weight, which plain loops only come near to: the same wherever the rows are. */
+function inexactOf(store: Store, rows: readonly PlainRow[], asked: Question): Float64Array[] {
+  const { std, vwap } = answers
+  const { columns } = store.series(kind, 'X').aggregate({
+    ...betweenOf(rows, asked),
+    ...(asked.every === undefined ? {} : { every: asked.every }),
+    columns: { std, vwap },
+  })
+  return [columns.std, columns.vwap]
+}
+
 function ask(store: Store, rows: readonly PlainRow[], asked: Question): void {
   const series = store.series(kind, 'X')
-  const timeOf = (pick: number | undefined) =>
-    pick === undefined ? undefined : rows[pick % rows.length]!.time
-  const from = timeOf(asked.from)
-  const to = timeOf(asked.to)
+  const { from, to } = betweenOf(rows, asked)
   const where: Record<string, unknown> = {}
   for (const each of asked.conditions) where[each.name] = conditionOf(rows, each)
   const query = {
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
+    ...betweenOf(rows, asked),
     ...(asked.conditions.length === 0 ? {} : { where: where as { price?: number } }),
   }
   const chosen = rows.filter(
@@ -303,9 +319,11 @@ test('conditions and aggregates equal plain loops, wherever the rows are', async
             a.time < b.time ? -1 : a.time > b.time ? 1 : 0,
           )
           end = rows.at(-1)!.time
+          const before = questions.map((asked) => inexactOf(store, rows, asked))
           if (action !== 'nothing') await store.seal()
           if (action === 'compact') await store.compact()
           for (const asked of questions) ask(store, rows, asked)
+          expect(questions.map((asked) => inexactOf(store, rows, asked))).toEqual(before)
         }
         await closeAll(bed, store)
       },
