@@ -41,6 +41,7 @@ export function presenceOf(
 ): Presence {
   const vectorCount = Math.ceil(rowCount / vectorRows)
   const bitmap = optional ? validityBits(column, rowFrom, rowFrom + rowCount) : undefined
+  if (bitmap === undefined && lastWhole?.count === rowCount) return lastWhole
   const nulls = bitmap === undefined ? undefined : new Uint16Array(vectorCount)
   const starts = new Uint32Array(vectorCount + 1)
   for (let vector = 0; vector < vectorCount; vector += 1) {
@@ -53,8 +54,13 @@ export function presenceOf(
     }
     starts[vector + 1] = starts[vector]! + present
   }
-  return { count: starts[vectorCount]!, starts, nulls, bitmap }
+  const presence = { count: starts[vectorCount]!, starts, nulls, bitmap }
+  if (bitmap === undefined) lastWhole = presence
+  return presence
 }
+
+/** That of the last page without absent rows: most pages are as long as the one before. */
+let lastWhole: Presence | undefined
 
 /** Of rows that lie where units will: keeps those that are present, 8 bytes each, as values. */
 function keepPresent(rowCount: number, bitmap: Uint8Array): void {

@@ -97,8 +97,7 @@ function bodyBytes(shape: PageMeta, vector: number, present: number): number {
 }
 
 /** Where each vector starts before LZ4, and where the last ends. */
-function vectorStartsOf(shape: PageMeta): Float64Array {
-  const starts = new Float64Array(shape.vectorCount + 1)
+function vectorStartsOf(shape: PageMeta, starts: Float64Array): Float64Array {
   if (shape.allAbsent) return starts
   for (let vector = 0; vector < shape.vectorCount; vector += 1) {
     const rows = rowsOf(shape.rowCount, vector)
@@ -138,8 +137,7 @@ function originsOf(shape: PageMeta): BigInt64Array {
 }
 
 /** How far the integers of each vector are from its origin, at most; rounded to a double. */
-function reachesOf(shape: PageMeta): Float64Array {
-  const reaches = new Float64Array(shape.vectorCount)
+function reachesOf(shape: PageMeta, reaches: Float64Array): Float64Array {
   const { zone } = shape
   if (zone === undefined) return reaches
   const most = halvesOf(zone.max)
@@ -156,9 +154,13 @@ const two32 = 2 ** 32
 
 /** Fills in what follows from the rest: origins, reaches, vectorStarts. */
 export function derive(draft: Draft): void {
+  const { vectorCount } = draft
+  // One buffer for both: each of its own takes longer to make and to collect than to fill.
+  const { buffer } = new Float64Array(vectorCount * 2 + 1)
   draft.origins = originsOf(draft)
-  draft.reaches = reachesOf(draft)
-  draft.vectorStarts = vectorStartsOf(draft)
+  draft.reaches = reachesOf(draft, new Float64Array(buffer, 0, vectorCount))
+  const starts = new Float64Array(buffer, vectorCount * 8, vectorCount + 1)
+  draft.vectorStarts = vectorStartsOf(draft, starts)
 }
 
 /** Where the entropy coded stream of `vector` starts in its bytes: behind a bitmap that is not. */
