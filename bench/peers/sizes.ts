@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesBelow } from '../support/bed.ts'
 import { expectEqual, measure } from '../support/harness.ts'
-import type { Figure, FigureSpec, Floor, Size } from '../support/harness.ts'
+import type { Figure, FigureSpec, Size } from '../support/harness.ts'
 import { countsOf, headOf } from '../support/tables.ts'
 import type { Table } from '../support/tables.ts'
 import { besideVarve } from './beside.ts'
@@ -15,18 +15,6 @@ import type { Engine, Keep } from './engine.ts'
 const rowWiseMax = 500_000
 const floor = { atMost: 0.7, of: 'parquet, duckdb' } as const
 const entropyName = 'entropy of the source'
-/** Where made rows hold more than 0.7 of Parquet's bytes, the smallest level is to be so near to what they hold. */
-const entropyFloor = { atMost: 1.06, of: entropyName } as const
-const smallest = 'varve, high'
-
-/** The floor of a store of ours. */
-function floorOf(name: string, values: ReadonlyMap<string, number>): readonly Floor[] {
-  const parquet = values.get(floor.of)
-  if (parquet === undefined) return []
-  const isBeyond = floor.atMost * parquet < (values.get(entropyName) ?? 0)
-  return [isBeyond && name === smallest ? entropyFloor : floor]
-}
-
 /**
  * Bytes of a store that has nothing left to move out of its log. What holds no rows (locks, the
  * reserve of a full disk) is no part of them.
@@ -61,19 +49,13 @@ export async function measureSizes(
     const values: [string, number][] = []
     for (const keep of keeps) values.push([keep.name, await bytesPerRow(keep, table, folder)])
     if (table.entropyBytes !== undefined) values.push([entropyName, table.entropyBytes])
-    const known = new Map(values)
+    const floors = values.some(([name]) => name === floor.of) ? [floor] : []
     const nameOf = (name: string): string => `stored, ${table.name}: ${name}`
     const spec: FigureSpec = { unit: 'bytes a row', better: 'less' }
     const isOurs = (name: string): boolean => name.startsWith('varve')
-    const floors = new Set<Floor>(
-      values.flatMap(([name]) => (isOurs(name) ? floorOf(name, known) : [])),
-    )
-    const beside = besideVarve(values, [...floors.add(entropyFloor)])
+    const beside = besideVarve(values, [floor, { atMost: 1, of: entropyName }])
     const specs = Object.fromEntries(
-      values.map(([name]) => [
-        nameOf(name),
-        isOurs(name) ? { ...spec, floor: floorOf(name, known) } : spec,
-      ]),
+      values.map(([name]) => [nameOf(name), isOurs(name) ? { ...spec, floor: floors } : spec]),
     )
     const readings = Object.fromEntries(values.map(([name]) => [nameOf(name), beside[name]!]))
     figures.push(...(await measure(size, 1, specs, async () => ({ elapsedMs: 0.001, readings }))))
