@@ -1,6 +1,8 @@
 // latency: how long an append takes until it is durable ('group', the default) at a steady pace,
 // with nothing else to do and while compact() writes beside it. Each stands beside a bare program
 // that writes the same bytes at the same pace, alone and beside a bulk writer of compaction's rate.
+// A process that appended and compacted before is measured: one that has just begun compiles its code,
+// on threads that keep a sync waiting for a processor.
 import { open, trade } from '../../src/index.ts'
 import type { Store } from '../../src/index.ts'
 import { besideBulk, paced, pacedBare } from '../support/bare.ts'
@@ -9,7 +11,7 @@ import { inFolder } from '../support/bed.ts'
 import { digestOf, expectEqual, hexOf, measure, quantileOf, runsOf } from '../support/harness.ts'
 import { turn } from '../support/harness.ts'
 import type { BenchResult, FigureSpec, Outcome, RunOptions, Size } from '../support/harness.ts'
-import { batchesOf, makeTrades } from '../support/workload.ts'
+import { batchesOf, makeTrades, sliceTrades } from '../support/workload.ts'
 import type { Trades } from '../support/workload.ts'
 
 /** runs: as many as a store leaves alone by itself. */
@@ -43,8 +45,8 @@ const specs = {
 type Name = keyof typeof specs
 
 /** Sealed runs of one day, one after the other in time. */
-async function sealRuns(store: Store, trades: Trades, runs: number): Promise<void> {
-  const series = store.series(trade, 'BULK')
+async function sealRuns(store: Store, symbol: string, trades: Trades, runs: number) {
+  const series = store.series(trade, symbol)
   const span = trades.time.at(-1)! - trades.time[0]! + 1n
   for (let run = 0; run < runs; run += 1) {
     const time = trades.time.map((each) => each + span * BigInt(run))
@@ -66,7 +68,6 @@ interface Measured {
 async function measureStore(size: Size, path: string, trades: Trades): Promise<Measured> {
   const { runs, rows, steps } = sizes[size]
   await using store = await open(path)
-  await sealRuns(store, trades, runs)
   const series = store.series(trade, 'LIVE')
   const batches = batchesOf(trades, stepRows)
   let count = 0
@@ -75,18 +76,25 @@ async function measureStore(size: Size, path: string, trades: Trades): Promise<M
     count += 1
     return ack.durable
   }
+  await sealRuns(store, 'WARM', sliceTrades(trades, 0, Math.ceil(rows / 4)), runs)
+  await besideCompaction(store, step)
+  await sealRuns(store, 'BULK', trades, runs)
   const idle = await paced({ periodMs, stepsMax: steps, isOver: () => false }, step)
+  const { samples, report, seconds } = await besideCompaction(store, step)
+  expectEqual(report.rowsOut, runs * rows, 'rows compacted')
+  expectEqual(series.count(), count * stepRows, 'rows appended beside')
+  return { idle, beside: samples, bytesPerSecond: report.bytesOut / seconds }
+}
+
+async function besideCompaction(store: Store, step: () => Promise<void>) {
   let isOver = false
   const start = performance.now()
   const compacting = store.compact().finally(() => {
     isOver = true
   })
-  const beside = await paced({ periodMs, stepsMax: 100_000, isOver: () => isOver }, step)
+  const samples = await paced({ periodMs, stepsMax: 100_000, isOver: () => isOver }, step)
   const report = await compacting
-  const seconds = (performance.now() - start) / 1000
-  expectEqual(report.rowsOut, runs * rows, 'rows compacted')
-  expectEqual(series.count(), count * stepRows, 'rows appended beside')
-  return { idle, beside, bytesPerSecond: report.bytesOut / seconds }
+  return { samples, report, seconds: (performance.now() - start) / 1000 }
 }
 
 async function latencyOnce(

@@ -19,7 +19,7 @@ export const limits = {
   logRecordBytesMax: 128 << 20,
   logRotateBytes: 256 << 20,
   /** Zeros written ahead of small log records at a time. */
-  logZeroBytes: 256 << 10,
+  logZeroBytes: 64 << 10,
   /** Unsynced bytes at which an append starts the next sync itself. */
   groupBytesMax: 4 << 20,
   groupDelayMs: 5,

@@ -128,8 +128,29 @@ function mixWords(
   seed: number,
 ): void {
   const halves = new Int32Array(values.buffer, values.byteOffset, rowCount * 2)
+  if (bits === undefined) return mixAllWords(lanes.a, lanes.b, halves, rowCount, seed)
   for (let row = 0; row < rowCount; row += 1) {
     if (isSet(bits, row)) mix(lanes, row, seed, halves[row * 2]!, halves[row * 2 + 1]!)
+  }
+}
+
+/** `mix` of every row, in the loop by itself: most values of a store come this way. */
+function mixAllWords(
+  laneA: Int32Array,
+  laneB: Int32Array,
+  halves: Int32Array,
+  rowCount: number,
+  seed: number,
+): void {
+  for (let row = 0; row < rowCount; row += 1) {
+    const low = halves[row * 2]!
+    const high = halves[row * 2 + 1]!
+    let a = Math.imul(laneA[row]! ^ low ^ seed, 0x85ebca6b)
+    a = Math.imul(a ^ (a >>> 13) ^ high, 0xc2b2ae35)
+    laneA[row] = a ^ (a >>> 16)
+    let b = Math.imul(laneB[row]! + high + seed, 0x27d4eb2f)
+    b = Math.imul((b ^ (b >>> 15)) + low, 0x165667b1)
+    laneB[row] = b ^ (b >>> 13)
   }
 }
 

@@ -1,7 +1,7 @@
 // What decoded rows must agree with: the times that their run claims, and the zone maps of their vectors. A writer that
 // got these wrong would make reads skip rows; hashes alone cannot tell.
 import { VarveError, assert } from '#base'
-import { isPresent } from '#batch'
+import { compareInt64, halvesOf, isPresent, orderliness } from '#batch'
 import type { BytesData, CodeData, ColumnData, F64Data, I32Data, I64Data, U8Data } from '#batch'
 import { transforms, vectorRows } from '#codec'
 import type { PageMeta, Zone } from '#codec'
@@ -21,6 +21,10 @@ export function checkTimes(
   block: number,
 ): bigint {
   assert(time.physical === 'i64', 'check: times are int64')
+  if (run.sortOrder === 'time' && isRising(time, rowCount, run, timeLast)) {
+    return time.values[rowCount - 1]!
+  }
+  // Row by row, to say which it is.
   let before = timeLast
   for (let row = 0; row < rowCount; row += 1) {
     const value = time.values[row]!
@@ -33,6 +37,18 @@ export function checkTimes(
     before = value
   }
   return before
+}
+
+/** Whether all rows stand in order between what the run claims. */
+function isRising(
+  time: I64Data,
+  rowCount: number,
+  run: Pick<RunInfo, 'timeMin' | 'timeMax'>,
+  timeLast: bigint,
+): boolean {
+  if (rowCount === 0 || !orderliness({ time, order: [] }, 0, rowCount).isOrdered) return false
+  const first = time.values[0]!
+  return first >= timeLast && first >= run.timeMin && time.values[rowCount - 1]! <= run.timeMax
 }
 
 interface Bounds<Value> {
@@ -99,16 +115,26 @@ function boundsOfWide(
   from: number,
   end: number,
 ): Bounds<bigint> | undefined {
-  let bounds: { least: bigint; most: bigint; first: bigint; last: bigint } | undefined
+  const { values } = column
+  const halves = halvesOf(values)
+  let firstAt = -1
+  let lastAt = -1
+  let leastAt = -1
+  let mostAt = -1
   for (let row = from; row < end; row += 1) {
     if (optional && !isPresent(column, row)) continue
-    const value = column.values[row]!
-    bounds ??= { least: value, most: value, first: value, last: value }
-    if (value < bounds.least) bounds.least = value
-    if (value > bounds.most) bounds.most = value
-    bounds.last = value
+    if (firstAt < 0) firstAt = leastAt = mostAt = row
+    if (compareInt64(halves, row, leastAt) < 0) leastAt = row
+    if (compareInt64(halves, row, mostAt) > 0) mostAt = row
+    lastAt = row
   }
-  return bounds
+  if (firstAt < 0) return undefined
+  return {
+    least: values[leastAt]!,
+    most: values[mostAt]!,
+    first: values[firstAt]!,
+    last: values[lastAt]!,
+  }
 }
 
 function boundsOfSmall(

@@ -351,16 +351,17 @@ describe('files', () => {
     const bed = newBed('sync')
     append(bed.log, 'small')
     const { path } = bed.manifest.last
-    expect(bed.vfs.stat(path)?.bytes).toBe(96 + 256 * 1024)
-    append(bed.log, 'L'.repeat(100_000))
-    expect(bed.vfs.stat(path)?.bytes).toBe(96 + 256 * 1024)
+    expect(bed.vfs.stat(path)?.bytes).toBe(96 + limits.logZeroBytes)
+    append(bed.log, 'M'.repeat(40_000))
+    expect(bed.vfs.stat(path)?.bytes).toBe(96 + limits.logZeroBytes)
     append(bed.log, 'L'.repeat(300_000))
+    expect(bed.vfs.stat(path)?.bytes).toBe(bed.log.bytes)
     append(bed.log, 'small again')
     await bed.log.close()
     expect(bed.vfs.stat(path)?.bytes).toBe(bed.log.bytes)
     const { summary, texts } = recover(bed.vfs, bed.manifest)
     expect(summary.isCleanEnd).toBe(true)
-    expect(texts.map((text) => text.length)).toEqual([5, 100_000, 300_000, 11])
+    expect(texts.map((text) => text.length)).toEqual([5, 40_000, 300_000, 11])
   })
 
   test('close drains, ends, is the same promise twice, and refuses what comes after', async () => {
