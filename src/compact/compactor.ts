@@ -10,7 +10,7 @@ import type { Vfs } from '#vfs'
 import { compactFiles } from './job.ts'
 import type { CompactionJob } from './job.ts'
 import { cancelFlag, errorOf, outcomeOf } from './outcome.ts'
-import type { CancelFlag, Outcome } from './outcome.ts'
+import type { CancelFlag, Outcome, ThreadOutcome } from './outcome.ts'
 import { writeJobOf } from './plain-plan.ts'
 import type { WriteJob } from './plain-plan.ts'
 import { runSteps } from './step.ts'
@@ -104,15 +104,22 @@ export function compactorOnThreadOr(
 /** A thread that had nothing to do for so long ends; the next job starts another. */
 const idleMsMax = 10_000
 
+/** Of a thread in the background: collections of so little end within a millisecond, and what survives them is so
+ *  little that the whole heap is hardly ever marked, which takes helper threads that step aside for nobody. */
+const youngMiBInBackground = 3
+
 /** One thread, started by the first task, or before. */
 class TaskThread {
   readonly #worker: string
+  readonly #youngMiB: number | undefined
   #pool: Promise<Piscina> | undefined
   /** Of the task under way. */
   #onDeath: ((cause: unknown) => void) | undefined
 
-  constructor(worker: string) {
+  /** `youngMiB`: of its heap, the part for new objects. @default V8's */
+  constructor(worker: string, youngMiB?: number) {
     this.#worker = worker
+    this.#youngMiB = youngMiB
   }
 
   /** Begins to start it: the first task will find it there. */
@@ -122,20 +129,22 @@ class TaskThread {
   }
 
   #started(minThreads: number): Promise<Piscina> {
-    this.#pool ??= startPool(this.#worker, minThreads, (cause) => this.#onDeath?.(cause))
+    this.#pool ??= startPool(this.#worker, minThreads, this.#youngMiB, (cause) =>
+      this.#onDeath?.(cause),
+    )
     return this.#pool
   }
 
   /** `moved`: memory of the task that goes to the thread. @throws {VarveError} ERR_IO where the
    *  thread died */
-  async run(task: ThreadTask, moved: ArrayBuffer[] = []): Promise<Outcome> {
+  async run(task: ThreadTask, moved: ArrayBuffer[] = []): Promise<ThreadOutcome> {
     // A thread that dies before it took the task leaves it waiting for ever: the pool only says
     // that one died.
     const death = new Promise<never>((_, failed) => (this.#onDeath = failed))
     try {
       const pool = await this.#started(0)
       const running = pool.run(task, { transferList: moved })
-      return await Promise.race([running as Promise<Outcome>, death])
+      return await Promise.race([running as Promise<ThreadOutcome>, death])
     } catch (cause) {
       // Nothing it says any more is believed, and the next task gets another.
       await this.close()
@@ -154,13 +163,25 @@ class TaskThread {
   }
 }
 
-/** On one thread, started by the first job. `worker`: the URL of its entry, for tests that have
- *  another. */
+/** On one thread, started by the first job, which steps aside for all others; where that leaves it next to no time,
+ *  on one like all others, from the start. `worker`: the URL of its entry, for tests that have another. */
 export function compactorOnThread(
   worker: string = import.meta.resolve('#compact/worker'),
 ): Compactor {
-  const thread = new TaskThread(worker)
-  return { run: (job, flag) => thread.run({ job, flag }), close: () => thread.close() }
+  const background = new TaskThread(worker, youngMiBInBackground)
+  const equal = new TaskThread(worker)
+  return {
+    async run(job, flag) {
+      const outcome = await background.run({ job, flag, isBackground: true })
+      if (outcome.end !== 'starved') return outcome
+      const again = await equal.run({ job, flag, isBackground: false })
+      assert(again.end !== 'starved', 'compactor: who does not step aside is not starved')
+      return again
+    },
+    async close() {
+      await Promise.all([background.close(), equal.close()])
+    },
+  }
 }
 
 /** Writes files from rows in memory on a thread of its own. */
@@ -194,9 +215,12 @@ export function writerOnThread(
     rowsMin: rowsSmallMax + 1,
     async write(target, plans) {
       const { job, moved } = writeJobOf(target, plans)
-      const outcome = await thread.run({ job, flag: cancelFlag() }, moved)
+      const outcome = await thread.run({ job, flag: cancelFlag(), isBackground: false }, moved)
       if (outcome.end === 'failed') throw errorOf(outcome.failure)
-      assert(outcome.end === 'done', 'writer: nobody raised its flag')
+      assert(
+        outcome.end === 'done',
+        'writer: nobody raised its flag, and it steps aside for nobody',
+      )
       return outcome.drafts
     },
     close: () => thread.close(),
@@ -207,6 +231,7 @@ export function writerOnThread(
 async function startPool(
   worker: string,
   minThreads: number,
+  youngMiB: number | undefined,
   onError: (cause: unknown) => void,
 ): Promise<Piscina> {
   const { Piscina } = await import('piscina')
@@ -220,6 +245,7 @@ async function startPool(
     atomics: 'disabled',
     recordTiming: false,
     execArgv: [],
+    ...(youngMiB === undefined ? {} : { resourceLimits: { maxYoungGenerationSizeMb: youngMiB } }),
   })
   return pool.on('error', onError)
 }

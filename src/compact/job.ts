@@ -2,7 +2,7 @@
 // written is read again and compared with the inputs. Publishing it is the store's. A job and its
 // result are plain data, so that it can run on a thread.
 import { VarveError } from '#base'
-import { allocateColumn } from '#batch'
+import { SpareColumns } from '#batch'
 import type { RowSource } from '#batch'
 import { blockRowsMax } from '#codec'
 import type { Level } from '#codec'
@@ -73,10 +73,11 @@ export function* compactFiles(
       series: series.map((each) => planOf(inputs, rules, each)),
     }))
     const drafts = yield* writeFiles({ vfs, storeId, level }, plans, check)
+    const spare = new SpareColumns()
     try {
       for (const draft of drafts) {
         const file = job.files.find(({ output }) => output === draft.output)!
-        yield* proveFile(vfs, { inputs, rules, check }, file, draft)
+        yield* proveFile(vfs, { inputs, rules, check, spare }, file, draft)
       }
     } catch (error) {
       for (const { output } of drafts) removeDraft(vfs, output)
@@ -120,6 +121,7 @@ interface Proof {
   readonly inputs: InputFiles
   readonly rules: Rules
   readonly check: () => void
+  readonly spare: SpareColumns
 }
 
 /** Reads a draft as a stranger would, then compares each of its runs with what it was made from. */
@@ -183,7 +185,7 @@ interface Written {
 }
 
 function* proveRun(
-  { inputs, rules, check }: Proof,
+  proof: Proof,
   series: JobSeries,
   run: JobRun,
   { file, written }: Written,
@@ -191,7 +193,7 @@ function* proveRun(
   const expected = run.inputs.reduce((sum, { rowCount }) => sum + rowCount, 0)
   const actual = written?.rowCount ?? 0
   const place = { file: file.path, series: series.name, partition: run.partition }
-  const { specs, duplicates } = rules.of(series)
+  const { specs, duplicates } = proof.rules.of(series)
   const fits = duplicates === undefined ? actual === expected : actual > 0 && actual <= expected
   if (!fits || written === undefined) {
     const details = { ...place, expected, actual }
@@ -201,10 +203,10 @@ function* proveRun(
   if (actual !== expected) return
   const before = new RowSum(specs)
   for (const input of run.inputs) {
-    yield* addRows(before, inputs.source(input, series.name), specs, check)
+    yield* addRows(before, proof.inputs.source(input, series.name), specs, proof)
   }
   const after = new RowSum(specs)
-  yield* addRows(after, outputSource(file, series.name, written), specs, check)
+  yield* addRows(after, outputSource(file, series.name, written), specs, proof)
   if (before.digest() === after.digest()) return
   const details = { ...place, expected: before.digest(), actual: after.digest() }
   throw new VarveError('ERR_CORRUPT', 'compaction would change rows', details)
@@ -226,12 +228,10 @@ function* addRows(
   sum: RowSum,
   source: Pick<RowSource<ColumnSpec>, RowsOf>,
   specs: readonly ColumnSpec[],
-  check: () => void,
+  { check, spare }: Proof,
 ): WriteWork<void> {
   const { rowCount } = source
-  const columns = specs.map(({ physical, optional }) =>
-    allocateColumn(physical, Math.min(rowCount, blockRowsMax), { optional }),
-  )
+  const columns = spare.take(specs, Math.min(rowCount, blockRowsMax))
   for (let from = 0; from < rowCount; from += blockRowsMax) {
     check()
     const end = Math.min(rowCount, from + blockRowsMax)

@@ -14,6 +14,12 @@ export type Outcome =
   | { readonly end: 'cancelled' }
   | { readonly end: 'failed'; readonly failure: Failure }
 
+/** What a thread answers. */
+export type ThreadOutcome =
+  | Outcome
+  /** A thread in the background got next to no time: what it had done is dropped. */
+  | { readonly end: 'starved' }
+
 interface Failure {
   readonly message: string
   readonly stack: string | undefined
@@ -26,6 +32,11 @@ interface Failure {
 /** Thrown by `check` where a flag is raised. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled'
+}
+
+/** Thrown by `check` on a thread that gets next to no time. */
+export class Starved extends Error {
+  override readonly name = 'Starved'
 }
 
 /** A flag that the threads of this process share: who raises it wants the work to end soon. */
@@ -41,6 +52,11 @@ export function raise(flag: CancelFlag): void {
 
 export function isRaised(flag: CancelFlag): boolean {
   return Atomics.load(flag, 0) !== 0
+}
+
+/** What a failure on a thread is to those who wait. */
+export function threadOutcomeOf(error: unknown): ThreadOutcome {
+  return error instanceof Starved ? { end: 'starved' } : outcomeOf(error)
 }
 
 /** What a failure is to those who wait. */

@@ -2,7 +2,7 @@
 // files are drafts, synced but without their names: those, and the manifest edit that makes them
 // part of the store, are the caller's.
 import { VarveError } from '#base'
-import { allocateColumn, growColumn, rowCapacity } from '#batch'
+import { SpareColumns, growColumn, rowCapacity } from '#batch'
 import type { ColumnData } from '#batch'
 import { blockRowsMax } from '#codec'
 import type { Level } from '#codec'
@@ -207,33 +207,6 @@ interface Block {
   readonly rowCount: number
 }
 
-/** Columns of the run before: runs of a pack are many and short, and mostly of the same form. */
-class SpareColumns {
-  #specs: readonly ColumnSpec[] = []
-  #columns: ColumnData[] = []
-
-  /** Columns for `specs` with room for `rowCount` rows; those taken before are used up. */
-  take(specs: readonly ColumnSpec[], rowCount: number): ColumnData[] {
-    if (!isSameForm(this.#specs, specs)) this.#columns = allocate(specs, rowCount)
-    this.#specs = specs
-    this.#columns.forEach((column, at) => {
-      // The strings of another series are no business of this one.
-      if (column.physical === 'code') this.#columns[at] = { ...column, dictionary: [] }
-    })
-    return this.#columns
-  }
-}
-
-function isSameForm(some: readonly ColumnSpec[], others: readonly ColumnSpec[]): boolean {
-  if (some.length !== others.length) return false
-  for (let at = 0; at < some.length; at += 1) {
-    const spec = some[at]!
-    const other = others[at]!
-    if (spec.physical !== other.physical || spec.optional !== other.optional) return false
-  }
-  return true
-}
-
 /** The rows of the slices in blocks of 65,536, the last one shorter; the columns are used again
  *  for the next block. */
 function* blocksOf(
@@ -262,8 +235,4 @@ function* blocksOf(
     }
   }
   if (filled > 0) yield { columns: columns!, rowCount: filled }
-}
-
-function allocate(specs: readonly ColumnSpec[], rowCount: number): ColumnData[] {
-  return specs.map((spec) => allocateColumn(spec.physical, rowCount, { optional: spec.optional }))
 }

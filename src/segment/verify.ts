@@ -1,8 +1,7 @@
 // Reads a whole segment or pack and checks every hash, every checksum, and that the rows agree with the run's times,
 // the zone maps of its columns, and its content hash.
 import { ByteWriter, VarveError } from '#base'
-import { allocateColumn } from '#batch'
-import type { ColumnData } from '#batch'
+import { SpareColumns } from '#batch'
 import { blockRowsMax } from '#codec'
 import { hash64 } from '#kernel'
 import { columnSpecs, placeColumnId, seriesName } from '#schema'
@@ -129,9 +128,10 @@ export function verifySegment(
     }
     const schemas = new Map(directory.schemas.map((schema) => [schema.schemaId, schema]))
     const names = new Map(directory.series.map(({ seriesId, key }) => [seriesId, seriesName(key)]))
+    const spare = new SpareColumns()
     for (const run of directory.runs) {
       const series = names.get(run.seriesId)!
-      verifyRun(file, run, series, schemas.get(run.schemaId)!, (error, column) =>
+      verifyRun(file, run, series, schemas.get(run.schemaId)!, spare, (error, column) =>
         note(error, series, column),
       )
     }
@@ -171,6 +171,7 @@ function verifyRun(
   run: RunInfo,
   series: string,
   schema: StoredKind,
+  spare: SpareColumns,
   note: (error: unknown, column?: string) => void,
 ): void {
   const bytes: RunBytes = {
@@ -184,13 +185,14 @@ function verifyRun(
   } catch (error) {
     return note(error)
   }
-  verifyRows(run, specsOf(schema, reader), reader, note)
+  verifyRows(run, specsOf(schema, reader), reader, spare, note)
 }
 
 function verifyRows(
   run: RunInfo,
   specs: readonly ColumnSpec[],
   reader: RunReader,
+  spare: SpareColumns,
   note: (error: unknown, column?: string) => void,
 ): void {
   const hashed = specs.filter(({ id }) => id !== placeColumnId)
@@ -201,10 +203,9 @@ function verifyRows(
   for (let from = 0; from < run.rowCount; from += blockRowsMax) {
     const end = Math.min(run.rowCount, from + blockRowsMax)
     const block = from / blockRowsMax
-    const columns: ColumnData[] = []
-    for (const spec of specs) {
-      const target = allocateColumn(spec.physical, end - from, { optional: spec.optional })
-      columns.push(target)
+    const columns = spare.take(specs, end - from)
+    for (const [at, spec] of specs.entries()) {
+      const target = columns[at]!
       const column = stored.get(spec.id)
       // Codes stay those of the run, of which its zone maps tell.
       if (target.physical === 'code') target.dictionary = [...(column?.dictionary ?? [])]

@@ -1,5 +1,6 @@
 // vfs: files, directory sync, locks, and a twin in memory that can crash.
 export { diskVfs } from './disk.ts'
+export { threadWaitedMs } from './thread-wait.ts'
 export { memoryVfs } from './memory.ts'
 export type { MemoryVfs, MemoryVfsOptions, FaultRule, Operation, OperationName } from './memory.ts'
 export { sectorBytes, sectorsOf } from './memory-cut.ts'
