@@ -1,8 +1,8 @@
 // latency: how long an append takes until it is durable ('group', the default) at a steady pace,
 // with nothing else to do and while compact() writes beside it. Each stands beside a bare program
 // that writes the same bytes at the same pace, alone and beside a bulk writer of compaction's rate.
-// A process that appended and compacted before is measured: one that has just begun compiles its code,
-// on threads that keep a sync waiting for a processor.
+// A process that appended and compacted as much before is measured: one that has just begun compiles its
+// code, on threads that keep a sync waiting for a processor.
 import { open, trade } from '../../src/index.ts'
 import type { Store } from '../../src/index.ts'
 import { besideBulk, paced, pacedBare } from '../support/bare.ts'
@@ -11,7 +11,7 @@ import { inFolder } from '../support/bed.ts'
 import { digestOf, expectEqual, hexOf, measure, quantileOf, runsOf } from '../support/harness.ts'
 import { turn } from '../support/harness.ts'
 import type { BenchResult, FigureSpec, Outcome, RunOptions, Size } from '../support/harness.ts'
-import { batchesOf, makeTrades, sliceTrades } from '../support/workload.ts'
+import { batchesOf, makeTrades } from '../support/workload.ts'
 import type { Trades } from '../support/workload.ts'
 
 /** runs: as many as a store leaves alone by itself. */
@@ -76,7 +76,7 @@ async function measureStore(size: Size, path: string, trades: Trades): Promise<M
     count += 1
     return ack.durable
   }
-  await sealRuns(store, 'WARM', sliceTrades(trades, 0, Math.ceil(rows / 4)), runs)
+  await sealRuns(store, 'WARM', trades, runs)
   await besideCompaction(store, step)
   await sealRuns(store, 'BULK', trades, runs)
   const idle = await paced({ periodMs, stepsMax: steps, isOver: () => false }, step)
