@@ -1,12 +1,14 @@
-// One process of the replay bench: `write FOLDER BYTES BATCH SEED` appends trades until the log has
-// as many bytes, sealing none of them, says how many rows that were, and waits to be killed;
+// One process of the replay bench: `write FOLDER BYTES BATCH SEED packed|plain` appends trades until the
+// log has as many bytes, sealing none of them, says how many rows that were, and waits to be killed
+// (plain: of prices and sizes that no log packs);
 // `open FOLDER read|write` opens what was left and says how long that took and how much memory.
 import { open, trade } from '../../src/index.ts'
 import { systemEnv } from '../../src/store/env.ts'
 import { openStore } from '../../src/store/index.ts'
 import type { Store } from '../../src/index.ts'
 import { turn } from '../support/harness.ts'
-import { batchesOf, makeTrades } from '../support/workload.ts'
+import { batchesOf, chance, makeTrades } from '../support/workload.ts'
+import type { Trades } from '../support/workload.ts'
 
 const feedRows = 200_000
 const batchesPerTurn = 20
@@ -15,11 +17,27 @@ function say(words: object): void {
   process.stdout.write(`${JSON.stringify(words)}\n`)
 }
 
-async function write(folder: string, bytes: number, batchRows: number, seed: number) {
+/** Prices and sizes of all 53 bits. */
+function fillPlain({ price, size }: Trades, seed: number): void {
+  const random = chance(seed)
+  for (let row = 0; row < price.length; row += 1) {
+    price[row] = 100 + random()
+    size[row] = 1 + random() * 1000
+  }
+}
+
+async function write(
+  folder: string,
+  bytes: number,
+  batchRows: number,
+  seed: number,
+  isPlain: boolean,
+) {
   const limits = { headBytesMax: Number.MAX_SAFE_INTEGER }
   const store = (await openStore(folder, {}, { ...systemEnv, limits })) as Store
   const series = store.series(trade, 'SPY')
   const trades = makeTrades(feedRows, seed)
+  if (isPlain) fillPlain(trades, seed)
   const span = trades.time.at(-1)! - trades.time[0]! + 1n
   let rows = 0
   for (let lap = 0; store.stats().walBytes < bytes; lap += 1) {
@@ -48,7 +66,7 @@ async function openLeft(folder: string, mode: 'read' | 'write'): Promise<void> {
 const [command, folder, ...words] = process.argv.slice(2)
 if (command === 'write') {
   const [bytes, batchRows, seed] = words.map(Number)
-  await write(folder!, bytes!, batchRows!, seed!)
+  await write(folder!, bytes!, batchRows!, seed!, words[3] === 'plain')
   // Whoever started this ends it: a store that is closed would leave nothing to recover.
   setInterval(() => {}, 1000)
 } else {

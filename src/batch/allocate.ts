@@ -179,6 +179,30 @@ function presence(rowCount: number, options: AllocateOptions): Uint8Array | unde
   return (isBare ? new Uint8Array(bareBuffer(rowCount)) : new Uint8Array(rowCount)).fill(1)
 }
 
+/** Rows [from, end) of a column as a column, over the same memory; undefined for texts, which are not cut, and for
+ *  symbols, whose dictionary may know strings that none of those rows has. */
+export function columnPart(column: ColumnData, from: number, end: number): ColumnData | undefined {
+  switch (column.physical) {
+    case 'f64':
+      return { physical: 'f64', values: column.values.subarray(from, end) }
+    case 'i64':
+      return { physical: 'i64', values: column.values.subarray(from, end) }
+    case 'i32': {
+      const present = column.present?.subarray(from, end)
+      return { physical: 'i32', values: column.values.subarray(from, end), present }
+    }
+    case 'u8': {
+      const present = column.present?.subarray(from, end)
+      return { physical: 'u8', values: column.values.subarray(from, end), present }
+    }
+    case 'code':
+    case 'bytes':
+      return undefined
+    default:
+      return assertNever(column)
+  }
+}
+
 /** How many rows `column` has room for. */
 export function rowCapacity(column: ColumnData): number {
   return column.physical === 'bytes' ? column.offsets.length - 1 : column.values.length

@@ -14,6 +14,7 @@ export {
   allocateColumn,
   allocateTogether,
   bareBuffer,
+  columnPart,
   fillAbsent,
   growColumn,
   reserveBytes,

@@ -15,6 +15,9 @@ export interface RowSource<Spec> {
   /** Whether no row of the source has a value in the column, so that reading it would only fill in
    *  what absent rows read as. Where it is left out, nothing is known. */
   lacks?(spec: Spec): boolean
+  /** The column itself, where its rows are those of the source from the first on: to be looked at while the source is
+   *  read, and not to be written. Where it is left out, or undefined, there is only `read`. */
+  inPlace?(spec: Spec): ColumnData | undefined
   /** Decodes rows [from, end), in read order, into `targets[i]` at `at`; absent columns read as absent. */
   read(
     specs: readonly Spec[],

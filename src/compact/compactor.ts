@@ -106,7 +106,7 @@ const idleMsMax = 10_000
 
 /** Of a thread in the background: collections of so little end within a millisecond, and what survives them is so
  *  little that the whole heap is hardly ever marked, which takes helper threads that step aside for nobody. */
-const youngMiBInBackground = 3
+const youngMiBOfThread = 3
 
 /** One thread, started by the first task, or before. */
 class TaskThread {
@@ -168,7 +168,7 @@ class TaskThread {
 export function compactorOnThread(
   worker: string = import.meta.resolve('#compact/worker'),
 ): Compactor {
-  const background = new TaskThread(worker, youngMiBInBackground)
+  const background = new TaskThread(worker, youngMiBOfThread)
   const equal = new TaskThread(worker)
   return {
     async run(job, flag) {
@@ -209,7 +209,7 @@ export function writerOnThread(
     logger.debug({ error }, 'there is no thread to write on')
     return undefined
   }
-  const thread = new TaskThread(worker)
+  const thread = new TaskThread(worker, youngMiBOfThread)
   thread.start()
   return {
     rowsMin: rowsSmallMax + 1,

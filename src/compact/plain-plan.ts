@@ -5,7 +5,7 @@
 import { allocateColumn, copyRows, fillAbsent, halvesOf } from '#batch'
 import type { ColumnData, RowSource } from '#batch'
 import type { Level } from '#codec'
-import { ChunkView, rulesOf } from '#head'
+import { rulesOf } from '#head'
 import type { ColumnSpec, PartitionWidth, SeriesKey, StoredKind } from '#schema'
 import type { FilePlan, OutputFile, SeriesPlan } from './write-files.ts'
 
@@ -95,7 +95,7 @@ function plainOf(plan: SeriesPlan): PlainSeries {
 function columnsOf(source: RowSource<ColumnSpec>, specs: readonly ColumnSpec[]): PlainSource {
   const { rowCount, timeMin, timeMax, lsnFirst } = source
   const columns = specs.map((spec) => {
-    const own = source instanceof ChunkView ? source.columnInPlace(spec) : undefined
+    const own = source.inPlace?.(spec)
     if (own !== undefined && isShared(own)) return own
     const { physical, optional } = spec
     const column = allocateColumn(physical, rowCount, { optional })
@@ -175,6 +175,10 @@ class ColumnsSource implements RowSource<ColumnSpec> {
       else end = middle
     }
     return from
+  }
+
+  inPlace({ id }: ColumnSpec): ColumnData | undefined {
+    return this.#byId.get(id)
   }
 
   read(

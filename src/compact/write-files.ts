@@ -2,8 +2,8 @@
 // files are drafts, synced but without their names: those, and the manifest edit that makes them
 // part of the store, are the caller's.
 import { VarveError } from '#base'
-import { SpareColumns, growColumn, rowCapacity } from '#batch'
-import type { ColumnData } from '#batch'
+import { SpareColumns, columnPart, growColumn, rowCapacity } from '#batch'
+import type { ColumnData, RowSource } from '#batch'
 import { blockRowsMax } from '#codec'
 import type { Level } from '#codec'
 import type { RowRules } from '#head'
@@ -218,21 +218,49 @@ function* blocksOf(
   let filled = 0
   for (const slice of slices) {
     for (let from = slice.from; from < slice.end;) {
+      const blockEnd = from + blockRowsMax
+      if (filled === 0 && blockEnd <= slice.end && slice.source.inPlace !== undefined) {
+        yield {
+          columns: blockInPlace(slice.source, specs, from, blockEnd, spare),
+          rowCount: blockRowsMax,
+        }
+        from = blockEnd
+        continue
+      }
       const rows = Math.min(slice.end - from, blockRowsMax - filled)
-      columns ??= spare.take(specs, Math.max(256, rows))
-      for (const column of columns) {
+      if (filled === 0) columns = spare.take(specs, Math.max(256, rows))
+      for (const column of columns!) {
         // A short run needs no block of full size.
         if (rowCapacity(column) < filled + rows) {
           growColumn(column, filled, Math.min(blockRowsMax, (filled + rows) * 2))
         }
       }
-      slice.source.read(specs, from, from + rows, columns, filled)
+      slice.source.read(specs, from, from + rows, columns!, filled)
       filled += rows
       from += rows
       if (filled < blockRowsMax) continue
-      yield { columns, rowCount: filled }
+      yield { columns: columns!, rowCount: filled }
       filled = 0
     }
   }
   if (filled > 0) yield { columns: columns!, rowCount: filled }
+}
+
+/** Columns that stand as they are in the source, and copies of the others. */
+function blockInPlace(
+  source: RowSource<ColumnSpec>,
+  specs: readonly ColumnSpec[],
+  from: number,
+  end: number,
+  spare: SpareColumns,
+): ColumnData[] {
+  const parts = specs.map((spec) => {
+    const own = source.inPlace?.(spec)
+    return own === undefined ? undefined : columnPart(own, from, end)
+  })
+  if (!parts.includes(undefined)) return parts as ColumnData[]
+  const copies = spare.take(specs, end - from)
+  const isCopied = (_: unknown, at: number): boolean => parts[at] === undefined
+  source.read(specs.filter(isCopied), from, end, copies.filter(isCopied), 0)
+  return parts.map((part, at) => part ?? copies[at]!)
 }

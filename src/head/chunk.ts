@@ -101,8 +101,10 @@ export class Chunk {
     const needed = this.#rowCount + count
     this.#fillEnd = needed
     if (needed <= this.#capacity) return
-    this.#capacity = Math.max(needed, Math.min(this.#capacity * 2, limits.blockRowsMax))
-    const room = this.#memory?.isOpen === true ? undefined : this.#room.take
+    const isRecovery = this.#memory?.isOpen === true
+    const doubled = this.#capacity * 2
+    this.#capacity = Math.max(needed, isRecovery ? doubled : Math.min(doubled, limits.blockRowsMax))
+    const room = isRecovery ? undefined : this.#room.take
     for (const column of this.columns) {
       if (column !== undefined) growColumn(column, this.#rowCount, this.#capacity, room)
     }
@@ -381,8 +383,8 @@ export class ChunkView implements RowSource<ColumnSpec> {
     return from
   }
 
-  /** The chunk's own column where its rows stand there in read order, from the first. Not to be written. */
-  columnInPlace(spec: ColumnSpec): ColumnData | undefined {
+  inPlace(spec: ColumnSpec): ColumnData | undefined {
+    this.#check()
     const isInPlace = this.#order === undefined && spec.id !== placeColumnId
     return isInPlace ? this.#chunk.columns[spec.index] : undefined
   }

@@ -7,6 +7,9 @@ import type { ChunkView } from './chunk.ts'
 import type { ChunkMemory } from './chunk-memory.ts'
 import type { RowRules } from './rules.ts'
 
+/** Of a chunk that is filled from a log. It is sealed at once, and blocks that lie within one chunk are not copied. */
+const recoveryRowsMax = 32 * limits.blockRowsMax
+
 /** Where an append is being filled in: rows [at, at + count) of the chunk, not visible yet. */
 export interface Filling {
   readonly chunk: Chunk
@@ -20,8 +23,8 @@ export class HeadSeries {
   #isFrozen = true
   #rowCount = 0
   readonly #memory: ChunkMemory | undefined
-  /** It filled one. */
-  #fillsChunks = false
+  /** Of its chunks so far, in a recovery. */
+  #rowsMost = 0
 
   /** `memory`: where new chunks have their columns. Default: arrays of their own, zeroed. */
   constructor(rules: RowRules, memory?: ChunkMemory) {
@@ -50,19 +53,29 @@ export class HeadSeries {
   /** A chunk with room for `count` rows behind its last. */
   reserve(count: number): Filling {
     let chunk = this.#chunks.at(-1)
-    const isFull = chunk !== undefined && chunk.rowCount + count > limits.blockRowsMax
+    const isRecovery = this.#memory?.isOpen === true
+    const rowsMax = isRecovery ? recoveryRowsMax : limits.blockRowsMax
+    const isFull = chunk !== undefined && chunk.rowCount + count > rowsMax
     if (chunk === undefined || this.#isFrozen || (isFull && chunk.rowCount > 0)) {
-      // A series that filled one chunk will fill the next: no growing then. In a recovery also the
-      // one after a lot was taken; in a store that runs, seals may come more often than rows.
-      this.#fillsChunks ||= isFull
-      const isLarge = isFull || (this.#fillsChunks && this.#memory?.isOpen === true)
-      const rowsExpected = isLarge ? Math.max(count, limits.blockRowsMax) : count
-      chunk = new Chunk(rowsExpected, this.#memory)
+      if (isRecovery) this.#rowsMost = Math.max(this.#rowsMost, chunk?.rowCount ?? 0)
+      chunk = new Chunk(
+        Math.max(count, isRecovery ? this.#rowsLikely() : isFull ? rowsMax : 0),
+        this.#memory,
+      )
       this.#chunks.push(chunk)
       this.#isFrozen = false
     }
     chunk.reserve(count)
     return { chunk, at: chunk.rowCount }
+  }
+
+  /** Of the next chunk of a recovery: a series that had many rows in one lot has about as many in the next. Memory that
+   *  grows is copied, and memory of few lengths is used again. */
+  #rowsLikely(): number {
+    const blocks = Math.ceil(this.#rowsMost / limits.blockRowsMax)
+    return blocks < 2
+      ? this.#rowsMost
+      : Math.min((blocks + 1) * limits.blockRowsMax, recoveryRowsMax)
   }
 
   /** A chunk with room for one row behind its last. */

@@ -61,7 +61,7 @@ const benches = [
   { name: 'seal', run: seal, digest: '50633dbd', figures: 1, floors: 1 },
   { name: 'open', run: open, digest: '2c9b240a', figures: 2, floors: 2 },
   { name: 'log', run: log, digest: '8cf7e01f', figures: 2, floors: 1 },
-  { name: 'replay', run: replay, digest: '119ecd2d', figures: 4, floors: 2 },
+  { name: 'replay', run: replay, digest: '2855eb97', figures: 6, floors: 4 },
   { name: 'page', run: page, digest: '0fa060c5', figures: 30, floors: 0 },
   { name: 'filters', run: filters, digest: '4dabf0d4', figures: 18, floors: 0 },
   { name: 'aggregates', run: aggregates, digest: '4e9eaeae', figures: 7, floors: 1 },
