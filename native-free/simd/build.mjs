@@ -1,4 +1,5 @@
-// Compiles the kernels: kernels.as, encode.as, narrow.as, entropy.as, fold.as and what emit.mjs emits -> wasm.ts (deflated, base64).
+// Compiles the kernels: kernels.as, encode.as, narrow.as, entropy.as, fold.as, planes.as and what emit.mjs
+// emits -> wasm.ts (deflated, base64).
 //
 //   node native-free/simd/build.mjs            writes wasm.ts
 //   node native-free/simd/build.mjs --check    exit code 1 where wasm.ts is not what this would write
@@ -10,9 +11,8 @@ import { emit } from './emit.mjs'
 const at = (name) => new URL(name, import.meta.url)
 
 export async function compile() {
-  const written = ['kernels.as', 'encode.as', 'narrow.as', 'entropy.as', 'fold.as'].map((name) =>
-    readFileSync(at(name), 'utf8'),
-  )
+  const names = ['kernels.as', 'encode.as', 'narrow.as', 'entropy.as', 'fold.as', 'planes.as']
+  const written = names.map((name) => readFileSync(at(name), 'utf8'))
   const source = [...written, emit()].join('\n')
   let wasm
   const words = '--enable simd --runtime stub -O3 --noAssert --importMemory --outFile kernels.wasm'

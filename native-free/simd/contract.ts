@@ -305,6 +305,17 @@ export interface SimdKernels {
    *  as far as there are any. Returns how many bits. */
   compressBits(bits: number, chosen: number, count: number, out: number): number
 
+  // ---- true reals, 8 bytes each; at any address, and the slack is left alone
+
+  /** Byte p of value i of `count` -> byte p * count + i at planes. */
+  toPlanes(values: number, count: number, planes: number): void
+  /** Undoes it. */
+  fromPlanes(planes: number, count: number, values: number): void
+  /** Least, most, first and last of f64, their bits -> u64 at out, out + step, out + 2 * step, out + 3 * step;
+   *  count >= 1. NaN is neither least nor most; of 0 and -0 it is the one that comes first; where all are NaN both are
+   *  the last. */
+  realZone(values: number, count: number, out: number, step: number): void
+
   // ---- entropy coded slots: tokens in four interleaved states; a table's frequencies (1 to 4,096) sum to 4,096, and
   // `states` is u32 address of the next word, then four u32 states
 

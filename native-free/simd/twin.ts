@@ -6,6 +6,7 @@ import type { SimdKernels } from './contract.ts'
 import { foldTwins } from './twin-fold.ts'
 import { entropyTwins } from './twin-entropy.ts'
 import { narrowTwins } from './twin-narrow.ts'
+import { planeTwins } from './twin-planes.ts'
 
 const miniRows = 128
 const two32 = 4294967296
@@ -555,6 +556,7 @@ export function scalarKernels(memory: ArrayBuffer): SimdKernels {
     ...dictionaryTwins(memory),
     ...bitmapTwins(memory),
     ...foldTwins(memory),
+    ...planeTwins(memory),
     ...entropyTwins(u8, u16, u32),
     xxh64(at: number, bytes: number, seed: bigint): bigint {
       return BigInt.asIntN(64, xxh64(u8.subarray(at, at + bytes), seed))

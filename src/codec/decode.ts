@@ -22,7 +22,7 @@ import {
 } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { copyExceptions, valuesF64, valuesI64, valuesSmall } from './decode-values.ts'
-import { unshuffle } from './raw.ts'
+import { placeShuffled, plainReals } from './raw.ts'
 import { bodyOffset } from './shape.ts'
 import { packedBytes } from './bitpack.ts'
 import { appendTexts } from './text-integer.ts'
@@ -97,12 +97,15 @@ function checkDoubles(job: Job): void {
 }
 
 function denseF64(job: Job, from: number, end: number, out: Float64Array, at: number): void {
-  const { meta, vector, bytes } = job
+  const { meta, vector } = job
   if (meta.transform === transforms.raw) {
-    const body = bytes.subarray(bodyOffset(meta, vector))
-    const plain = meta.encoding === encodings.raw64 ? body : unshuffle(body)
-    const target = new Uint8Array(out.buffer, out.byteOffset + at * 8, (end - from) * 8)
-    target.set(plain.subarray(from * 8, end * 8))
+    if (meta.encoding === encodings.raw64) {
+      const target = new Uint8Array(out.buffer, out.byteOffset + at * 8, (end - from) * 8)
+      target.set(plainReals(job, from, end))
+      return
+    }
+    placeShuffled(job)
+    out.set(decodedF64(from, end), at)
     return
   }
   checkDoubles(job)

@@ -29,6 +29,8 @@ export interface EncodePlaces {
   readonly exceptionsAt: number
   /** Six f64, of `unitStats`. */
   readonly statsAt: number
+  /** Least, most, first and last reals of a page's vectors, 8 bytes each. */
+  readonly zoneAt: number
   /** u32, a vector of slots, or their low halves; and the high halves, or lengths of runs. */
   readonly slotsAt: number
   readonly highsAt: number
@@ -76,6 +78,7 @@ function make(): EncodePlaces {
     bitsAt: claim(blockRowsMax / 8),
     exceptionsAt: claim(blockRowsMax * 4),
     statsAt: claim(48),
+    zoneAt: claim((blockRowsMax / vectorRows) * 32),
     slotsAt: claim(vectorRows * 4),
     highsAt: claim(vectorRows * 4),
     deltasAt: claim(vectorRows * 8),

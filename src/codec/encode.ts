@@ -27,7 +27,7 @@ import {
   vectorRows,
 } from './layout.ts'
 import type { Level, PageMeta } from './layout.ts'
-import { rawBytes, shuffle, zoneOfRaw } from './raw.ts'
+import { writeReals, zoneOfRaw } from './raw.ts'
 import { derive, startMeta } from './shape.ts'
 import type { Draft } from './shape.ts'
 import { toTextIntegers } from './text-integer.ts'
@@ -219,12 +219,7 @@ function draftRaw(rows: Rows, encoding: number): Vectors {
   const draft = start(rows, encoding, transforms.raw)
   const room = rows.presence.count * 8 + draft.vectorCount * bitmapBytesMax
   const out = startWriting(draft.vectorCount, room)
-  const payload = writeVectors(rows, out, (_, from, end) => {
-    const bytes = rawBytes(from, end)
-    if (encoding === encodings.raw64) out.payload.set(bytes, out.end)
-    else shuffle(bytes, out.payload, out.end)
-    out.end += bytes.length
-  })
+  const payload = writeVectors(rows, out, (_, from, end) => writeReals(out, encoding, from, end))
   draft.widths = out.widths.slice(0, draft.vectorCount)
   draft.zone = zoneOfRaw(rows.presence.starts)
   return { draft, payload }

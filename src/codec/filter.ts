@@ -12,7 +12,7 @@ import { sumDeltas } from './decode-values.ts'
 import { encodings, presentOf, rowsMini, rowsOf, transforms, vectorRows } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 import { validityOf } from './page-vectors.ts'
-import { unshuffle } from './raw.ts'
+import { placeShuffled, plainReals } from './raw.ts'
 import { bodyOffset, exceptionBytes } from './shape.ts'
 
 export type Verdict = 'none' | 'some' | 'all'
@@ -235,12 +235,13 @@ function filterExceptions(stored: StoredVector, test: Doubles): void {
   }
 }
 
-function filterReals({ meta, vector, bytes, present }: StoredVector, test: Doubles): void {
+function filterReals(stored: StoredVector, test: Doubles): void {
+  const { meta, present } = stored
   const { kernels, u8, f64 } = arena()
   const { one, all } = placesOf()
   const { values } = scratchOf()
-  const body = bytes.subarray(bodyOffset(meta, vector))
-  u8.set(meta.encoding === encodings.raw64 ? body : unshuffle(body), values)
+  if (meta.encoding === encodings.raw64) u8.set(plainReals(stored, 0, present), values)
+  else placeShuffled(stored)
   for (const { low, high } of test.ranges) {
     kernels.filterF64(values, present, low, high, one)
     clearBits(one, present)

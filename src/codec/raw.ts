@@ -1,67 +1,63 @@
 // True reals: RAW64 stores the 8 bytes of each value; RAW64_SHUFFLED stores all first bytes of a
 // vector, then all second bytes, ... (byte planes), because LZ4 finds the repeating high bytes only
 // when they stand together.
+import { assert } from '#base'
 import { arena } from '#kernel'
+import { scratchOf } from './decode-units.ts'
+import type { StoredVector } from './decode-units.ts'
 import { encodePlaces } from './encode-places.ts'
-import { vectorRows } from './layout.ts'
+import type { Written } from './encode-units.ts'
+import { encodings } from './layout.ts'
 import type { Zone } from './layout.ts'
+import { bodyOffset } from './shape.ts'
 
-/** The bytes of present values [from, end), valid until the next page. */
-export function rawBytes(from: number, end: number): Uint8Array {
-  const { valuesAt } = encodePlaces()
-  return arena().u8.subarray(valuesAt + from * 8, valuesAt + end * 8)
+/** Stores present values [from, end), as they are or plane by plane: byte p of value i goes to p * count + i. */
+export function writeReals(out: Written, encoding: number, from: number, end: number): void {
+  const { kernels, u8 } = arena()
+  const valuesAt = encodePlaces().valuesAt + from * 8
+  const at = out.payloadAt + out.end
+  assert(out.payloadAt >= 0, 'a page of reals has room in the arena')
+  if (encoding === encodings.raw64) u8.copyWithin(at, valuesAt, valuesAt + (end - from) * 8)
+  else kernels.toPlanes(valuesAt, end - from, at)
+  out.end += (end - from) * 8
 }
 
-/** Plane by plane: byte p of value i goes to p * count + i. */
-export function shuffle(source: Uint8Array, target: Uint8Array, at: number): void {
-  const count = source.length >>> 3
-  for (let plane = 0; plane < 8; plane += 1) {
-    const to = at + plane * count
-    for (let i = 0; i < count; i += 1) target[to + i] = source[i * 8 + plane]!
-  }
+/** The stored bytes of values [from, end) of a RAW64 vector. */
+export function plainReals(stored: StoredVector, from: number, end: number): Uint8Array {
+  const { meta, vector, bytes } = stored
+  const body = bodyOffset(meta, vector)
+  return bytes.subarray(body + from * 8, body + end * 8)
 }
 
-const line = new Uint8Array(vectorRows * 8)
-
-/** Undoes `shuffle` for one vector; the result is valid until the next call. */
-export function unshuffle(source: Uint8Array): Uint8Array {
-  const count = source.length >>> 3
-  for (let plane = 0; plane < 8; plane += 1) {
-    const from = plane * count
-    for (let i = 0; i < count; i += 1) line[i * 8 + plane] = source[from + i]!
+/** All values of a RAW64_SHUFFLED vector to scratch.values. */
+export function placeShuffled({ meta, vector, bytes, present }: StoredVector): void {
+  const { kernels, u8 } = arena()
+  const { packed, values } = scratchOf()
+  const body = bodyOffset(meta, vector)
+  let planesAt = bytes.byteOffset + body
+  if (bytes.buffer !== u8.buffer) {
+    u8.set(bytes.subarray(body, body + present * 8), packed)
+    planesAt = packed
   }
-  return line.subarray(0, source.length)
+  kernels.fromPlanes(planesAt, present, values)
 }
 
 /**
- * Zone maps of a RAW64 page: the bits of f64 values; NaN neither least nor most, all NaN gives NaN.
+ * Zone maps of a page of reals: the bits of f64 values; NaN neither least nor most, all NaN gives NaN.
  */
 export function zoneOfRaw(starts: Uint32Array): Zone {
-  const { values, valueHalves } = encodePlaces()
+  const { kernels, u8 } = arena()
+  const { valuesAt, zoneAt } = encodePlaces()
   const vectorCount = starts.length - 1
-  const min = new BigInt64Array(vectorCount)
-  const max = new BigInt64Array(vectorCount)
-  const first = new BigInt64Array(vectorCount)
-  const last = new BigInt64Array(vectorCount)
-  const mins = new Float64Array(min.buffer)
-  const maxs = new Float64Array(max.buffer)
-  const firsts = new Uint32Array(first.buffer)
-  const lasts = new Uint32Array(last.buffer)
+  const fieldBytes = vectorCount * 8
+  u8.fill(0, zoneAt, zoneAt + fieldBytes * 4)
   for (let v = 0; v < vectorCount; v += 1) {
     const from = starts[v]!
-    const end = starts[v + 1]!
-    if (from === end) continue
-    let least = Number.NaN
-    let most = Number.NaN
-    for (let i = from; i < end; i += 1) {
-      const value = values[i]!
-      if (value < least || least !== least) least = value
-      if (value > most || most !== most) most = value
-    }
-    mins[v] = least
-    maxs[v] = most
-    firsts.set(valueHalves.subarray(from * 2, from * 2 + 2), v * 2)
-    lasts.set(valueHalves.subarray(end * 2 - 2, end * 2), v * 2)
+    const count = starts[v + 1]! - from
+    if (count > 0) kernels.realZone(valuesAt + from * 8, count, zoneAt + v * 8, fieldBytes)
   }
-  return { min, max, first, last, sum: undefined }
+  const { buffer } = u8.slice(zoneAt, zoneAt + fieldBytes * 4)
+  const field = (index: number): BigInt64Array =>
+    new BigInt64Array(buffer, index * fieldBytes, vectorCount)
+  return { min: field(0), max: field(1), first: field(2), last: field(3), sum: undefined }
 }

@@ -247,9 +247,11 @@ describe('true reals', () => {
     const column = columnOf('f64', [NaN, 0.1 + 0.2, -1 / 3, NaN], false)
     const page = encodePage(column, 0, 4, { optional: false, encoding: encodings.raw64 })
     const zone = page.meta.zone!
-    expect(new Float64Array(zone.min.buffer)[0]).toBe(-1 / 3)
-    expect(new Float64Array(zone.max.buffer)[0]).toBe(0.1 + 0.2)
-    expect(new Float64Array(zone.first.buffer)[0]).toBeNaN()
+    const realOf = (field: BigInt64Array): number =>
+      new DataView(field.buffer, field.byteOffset).getFloat64(0, true)
+    expect(realOf(zone.min)).toBe(-1 / 3)
+    expect(realOf(zone.max)).toBe(0.1 + 0.2)
+    expect(realOf(zone.first)).toBeNaN()
   })
 
   it('are not forced into decimals that span too much', () => {
