@@ -58,8 +58,13 @@ export interface Orderliness {
   readonly isStrict: boolean
 }
 
-export function orderliness(keys: OrderKeys, from: number, end: number): Orderliness {
-  const halves = halvesOf(keys.time.values)
+/** `halves`: those of the times, where they are at hand. */
+export function orderliness(
+  keys: OrderKeys,
+  from: number,
+  end: number,
+  halves: Int32Array = halvesOf(keys.time.values),
+): Orderliness {
   const start = Math.max(from, 1)
   const stepMin = leastStep(halves, start, end)
   if (stepMin > 0) return { isOrdered: true, isStrict: true }

@@ -31,6 +31,7 @@ export class Chunk {
   /** By spec index; undefined until a row has a value there. The time column is always there. */
   readonly columns: (ColumnData | undefined)[] = []
   readonly time: I64Data
+  readonly #timeKeys: OrderKeys
   readonly #room = new ChunkRoom()
   #isGone = false
   #capacity: number
@@ -62,6 +63,7 @@ export class Chunk {
     const time = this.#allocate('i64', false)
     assert(time.physical === 'i64', 'chunk: times are int64')
     this.time = time
+    this.#timeKeys = { time, order: [] }
     this.columns[0] = time
     this.#halvesFrom = time.values
     this.#halves = halvesOf(time.values)
@@ -206,7 +208,7 @@ export class Chunk {
 
   #noteOrder(from: number, end: number, rules: RowRules): void {
     if (this.#isOrdered) {
-      const { isOrdered, isStrict } = orderliness(this.#keys(rules), from, end)
+      const { isOrdered, isStrict } = orderliness(this.#keys(rules), from, end, this.#timeHalves())
       this.#isOrdered = isOrdered
       this.#isStrict = this.#isStrict && isStrict
     }
@@ -223,6 +225,7 @@ export class Chunk {
   }
 
   #keys(rules: RowRules): OrderKeys {
+    if (rules.order.length === 0) return this.#timeKeys
     return { time: this.time, order: rules.order.map((spec) => this.column(spec)) }
   }
 

@@ -12,7 +12,7 @@ import type { VfsFile } from '#vfs'
 import { encodeDirectory, writeFooter } from './footer.ts'
 import type { DirectorySeries, RunColumn, RunInfo, SortOrder } from './footer.ts'
 import { LeafHasher } from './identity.ts'
-import { FileHasher, encodeHeader, encodeTrailer, headerBytes, trailerBytes } from './layout.ts'
+import { encodeHeader, encodeTrailer, hashPieceBytes, headerBytes, trailerBytes } from './layout.ts'
 import type { FileKind } from './layout.ts'
 import { residualPlanOf, takeResiduals } from './residual-plan.ts'
 import type { BlockPage, ResidualPlan } from './residual-plan.ts'
@@ -51,13 +51,15 @@ interface ColumnInProgress {
   textBytes: number
 }
 
-const writeBytes = 1 << 20
+/** Buffers of files that are written to their end: the next file has one of them. */
+const idleBuffers: Uint8Array[] = []
+const idleBuffersMax = 2
 
-/** Collects small writes into pieces of a MiB and keeps the running file hash. */
+/** Collects what a file consists of into the pieces that its hash is made of, and writes them as they are full. */
 class FileSink {
   readonly #file: VfsFile
-  readonly #hasher = new FileHasher()
-  readonly #buffer = new Uint8Array(writeBytes)
+  readonly #hashes = new ByteWriter()
+  readonly #buffer = idleBuffers.pop() ?? new Uint8Array(hashPieceBytes)
   #used = 0
   #written = 0
 
@@ -70,23 +72,26 @@ class FileSink {
   }
 
   write(bytes: Uint8Array): void {
-    this.#hasher.update(bytes)
-    this.#put(bytes)
-  }
-
-  #put(bytes: Uint8Array): void {
-    if (this.#used + bytes.length > writeBytes) this.flush()
-    if (bytes.length > writeBytes) {
-      this.#file.write(bytes, this.#written)
-      this.#written += bytes.length
-      return
+    for (let at = 0; at < bytes.length;) {
+      const count = Math.min(hashPieceBytes - this.#used, bytes.length - at)
+      const isWhole = count === bytes.length
+      this.#buffer.set(isWhole ? bytes : bytes.subarray(at, at + count), this.#used)
+      this.#used += count
+      at += count
+      if (this.#used === hashPieceBytes) this.#endPiece()
     }
-    this.#buffer.set(bytes, this.#used)
-    this.#used += bytes.length
   }
 
-  flush(): void {
-    if (this.#used === 0) return
+  #endPiece(): void {
+    this.#hashPiece()
+    this.#flush()
+  }
+
+  #hashPiece(): void {
+    this.#hashes.u64(hash64(this.#buffer.subarray(0, this.#used)))
+  }
+
+  #flush(): void {
     this.#file.write(this.#buffer.subarray(0, this.#used), this.#written)
     this.#written += this.#used
     this.#used = 0
@@ -94,9 +99,14 @@ class FileSink {
 
   /** The trailer is not part of the file hash: it holds it. */
   end(trailer: (fileHash: bigint) => Uint8Array): bigint {
-    const fileHash = this.#hasher.digest()
-    this.#put(trailer(fileHash))
-    this.flush()
+    if (this.#used > 0) this.#hashPiece()
+    const fileHash = hash64(this.#hashes.view())
+    const bytes = trailer(fileHash)
+    if (this.#used + bytes.length > hashPieceBytes) this.#flush()
+    this.#buffer.set(bytes, this.#used)
+    this.#used += bytes.length
+    this.#flush()
+    if (idleBuffers.length < idleBuffersMax) idleBuffers.push(this.#buffer)
     return fileHash
   }
 }

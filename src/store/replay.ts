@@ -1,7 +1,10 @@
 // Rows of the log into the head: at open, in readers, and for snapshots that hold rows which were not sealed yet.
 import { VarveError, assert } from '#base'
+import type { ColumnData, Physical } from '#batch'
+import type { Chunk } from '#head'
 import { decodeChanges } from '#manifest'
 import type { ManifestState } from '#manifest'
+import type { ColumnSpec } from '#schema'
 import { readColumn, readRowsEntry, rowsEntryType, unknownEntry, valueBytes } from '#wal'
 import type { LogEntry, RowsEntry } from '#wal'
 import type { Catalog, SeriesRuntime } from './catalog.ts'
@@ -18,8 +21,12 @@ export interface ReplayOptions {
 export class Replay {
   readonly #options: ReplayOptions
   #epoch = -1n
-  /** Columns of the entry that is being read. */
+  /** Of the entry that is being read: its columns so far, where they go, and the bytes of a row. */
   readonly #seen = new Set<number>()
+  #chunk: Chunk | undefined
+  #at = 0
+  #specs: readonly ColumnSpec[] = []
+  #rowBytes = 0
   rows = 0
   /** Of the rows taken, unpacked, about: what they take in memory. */
   bytes = 0
@@ -73,16 +80,14 @@ export class Replay {
     const { specs } = head.rules
     const filling = head.reserve(entry.rowCount)
     const { chunk, at } = filling
+    this.#chunk = chunk
+    this.#at = at
+    this.#specs = specs
+    this.#rowBytes = 0
     const seen = this.#seen
     seen.clear()
-    let rowBytes = 0
     for (let index = 0; index < rows.columnCount; index += 1) {
-      const id = readColumn(rows.reader, entry.rowCount, at, (columnId, physical) => {
-        rowBytes += valueBytes[physical]
-        const spec = specs.find((candidate) => candidate.id === columnId)
-        return spec === undefined ? undefined : chunk.column(spec, at)
-      })
-      seen.add(id)
+      seen.add(readColumn(rows.reader, entry.rowCount, at, this.#targetOf))
     }
     rows.reader.expectEnd()
     if (!seen.has(0)) throw rows.reader.corrupt('an entry without times')
@@ -90,7 +95,16 @@ export class Replay {
       if (!seen.has(spec.id)) chunk.clear(spec, at, at + entry.rowCount)
     }
     head.commit(filling, entry.rowCount, entry.lsnFirst)
-    return rowBytes
+    return this.#rowBytes
+  }
+
+  /** Where a column of the entry goes; undefined for one that is not known. */
+  readonly #targetOf = (columnId: number, physical: Physical): ColumnData | undefined => {
+    this.#rowBytes += valueBytes[physical]
+    for (const spec of this.#specs) {
+      if (spec.id === columnId) return this.#chunk!.column(spec, this.#at)
+    }
+    return undefined
   }
 }
 

@@ -269,6 +269,24 @@ export function readPacked(
   }
 }
 
+interface ValueViews {
+  readonly f64: Float64Array
+  readonly i64: BigInt64Array
+}
+
+let views: ValueViews = { f64: new Float64Array(0), i64: new BigInt64Array(0) }
+
+/** The first `count` values in the arena. Nearly all vectors of a log are of one length: a view each would be more
+ *  garbage than all else that reading one makes. */
+function valuesOf(count: number): ValueViews {
+  const { f64, i64 } = arena()
+  if (views.f64.length !== count || views.f64.buffer !== f64.buffer) {
+    const first = places().values >>> 3
+    views = { f64: f64.subarray(first, first + count), i64: i64.subarray(first, first + count) }
+  }
+  return views
+}
+
 function readVector(
   reader: ByteReader,
   count: number,
@@ -293,15 +311,13 @@ function readVector(
   readSlots(reader, count, width)
   if (method === methods.deltas && !Number.isSafeInteger(step))
     throw reader.corrupt('a step is no integer')
-  const { values } = places()
-  const first = values >>> 3
   if (target.physical === 'i64') {
     assert(typeof base === 'bigint', 'packed values: an int64 has a base that is one')
     unitsToI64(count, method, base, step)
-    target.values.set(arena().i64.subarray(first, first + count), row)
+    target.values.set(valuesOf(count).i64, row)
   } else {
     unitsToF64(count, method, Number(base), step, scale)
-    target.values.set(arena().f64.subarray(first, first + count), row)
+    target.values.set(valuesOf(count).f64, row)
   }
 }
 
