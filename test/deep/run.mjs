@@ -83,6 +83,7 @@ function partOf(suite) {
   const count = Math.min(suite.part ?? 1, suite.amount - suite.done)
   const env = { VARVE_SEED: String(seed), ...suite.env }
   if (suite.variable !== undefined) env[suite.variable] = String(count)
+  if (suite.numbered !== undefined) env[suite.numbered] = `${suite.parts}/${suite.amount}`
   const words = ['node_modules/vitest/vitest.mjs', 'run', ...suite.files, '--testTimeout=0']
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const call = `npx vitest ${words.slice(1).join(' ')}`

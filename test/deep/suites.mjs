@@ -1,7 +1,8 @@
 // The suites of a deep run: what each is asked for in all, and how much of it one process does.
 //
 // A suite is run in parts, each in a process of its own and with a seed of its own. `variable` is the environment variable
-// that tells it how much; one without is run once, or `amount` times. What it prints in lines `covered: <n> <what>` is
+// that tells it how much; one without is run once, or `amount` times; `numbered` is the variable of one whose parts are
+// told which of how many they are ("3/16"). What it prints in lines `covered: <n> <what>` is
 // added up over its parts.
 
 /** In the order in which they are run, one part of each in turn. */
@@ -64,8 +65,8 @@ export const suites = [
     name: 'flips',
     question: 'every bit of every byte of a store, and of its index',
     files: ['test/store/damage.corrupt.test.ts', 'test/store/index-damage.corrupt.test.ts'],
-    env: { VARVE_FLIPS: 'all' },
-    amount: 1,
+    numbered: 'VARVE_FLIPS',
+    amount: 16,
   },
   {
     name: 'model',

@@ -136,8 +136,10 @@ export function write(vfs: MemoryVfs, path: string, bytes: Uint8Array): void {
   vfs.syncDirectory(path.slice(0, path.lastIndexOf('/')))
 }
 
-/** VARVE_FLIPS: 'all' flips every bit, a number about one in so many; else few are flipped. */
+/** VARVE_FLIPS: 'all' flips every bit, 'k/n' every bit of each n-th byte from the k-th on (n such parts are all), a
+ *  number about one in so many; else few are flipped. */
 const flips = process.env['VARVE_FLIPS']
+const [part, parts] = flips === 'all' ? [0, 1] : (flips?.split('/').map(Number) ?? [])
 export const isDeep = flips !== undefined
 export const seed = Number(process.env['VARVE_SEED'] ?? 1)
 
@@ -155,7 +157,14 @@ export function* bitsOf(
   end: number,
   { step, stepMin = 1, random }: BitsWanted,
 ): Generator<[number, number]> {
-  const wanted = Math.max(stepMin, flips === 'all' ? 1 : Number(flips ?? step))
+  if (part !== undefined && parts !== undefined && stepMin === 1) {
+    const first = from + ((((part - from) % parts) + parts) % parts)
+    for (let at = first; at < end; at += parts) {
+      for (let bit = 0; bit < 8; bit += 1) yield [at, bit]
+    }
+    return
+  }
+  const wanted = Math.max(stepMin, parts === undefined ? Number(flips ?? step) : 1)
   for (let bit = from * 8 + Math.floor(random() * wanted); bit < end * 8;) {
     yield [bit >> 3, bit & 7]
     bit += 1 + Math.floor(random() * (2 * wanted - 1))
