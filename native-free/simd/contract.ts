@@ -13,8 +13,11 @@ export interface SimdKernels {
 
   /** Mini-blocks at source -> 128 u32 each at units. */
   unpack(width: number, source: number, minis: number, units: number): void
-  /** 128 u32 each at slots, their low `width` bits -> mini-blocks at target; width >= 1. */
-  pack(width: number, slots: number, minis: number, target: number): void
+  /** 128 u32 each at slots, the low `width` bits of each less `base` -> mini-blocks at target; width >= 1. */
+  pack(width: number, slots: number, minis: number, base: number, target: number): void
+  /** The same of the steps of units: slot 0 is 0, slot i is units[i] - units[i - 1] - base. 4 bytes before units are
+   *  changed, and changed back. */
+  packSteps(width: number, units: number, minis: number, base: number, target: number): void
   /** The sum of all slots -> u64 at out; width >= 1. */
   sum(width: number, source: number, minis: number, out: number): void
   /** A bit a slot: low <= slot <= low + span, which is below 2^32 -> 16 bytes a mini-block; width >= 1. */
@@ -207,19 +210,18 @@ export interface SimdKernels {
     out: number,
   ): number
   /** Of values (i64, count >= 1) less the i64 at origin, which is within 2^62: stats as those of unitStats -> 6 f64 at
-   *  out. -1 where one is not within [-2^51, 2^51) of the origin, or of the one before; else 0. */
-  i64Stats(values: number, count: number, origin: number, out: number): number
+   *  out; the low 32 bits of each less the one before -> u32 at steps, the first being 0. -1 where one is not within
+   *  [-2^51, 2^51) of the origin, or of the one before; else 0. */
+  i64Stats(values: number, count: number, origin: number, steps: number, out: number): number
   /** unit (u32) - base -> u32 at slots; wraps. */
   narrowSlots(units: number, count: number, base: number, slots: number): void
   /** slots[0] = 0, slots[i] = units[i] - units[i - 1] - base (u32) -> u32; wraps. 4 bytes before units are read. */
   narrowDeltaSlots(units: number, count: number, base: number, slots: number): void
   /** The low 32 bits of value (i64) - base -> u32 at slots. */
   lowSlots(values: number, count: number, base: number, slots: number): void
-  /** slots[0] = 0, slots[i] = the low 32 bits of values[i] - values[i - 1] - base -> u32. */
-  lowDeltaSlots(values: number, count: number, base: number, slots: number): void
   /** Distinct units (u32, least <= unit <= least + range): unit - least of each, rising -> f64 at found, its number ->
-   *  u16 number unit - least at codes. `flags`: range + 17 bytes of scratch. Returns how many; most + 1 as soon as
-   *  there are more. */
+   *  u16 number unit - least at codes. `flags`: range + 65 bytes of scratch, 0 before and after. Returns how many;
+   *  most + 1 as soon as there are more. */
   narrowDistinct(
     units: number,
     count: number,
@@ -230,15 +232,8 @@ export interface SimdKernels {
     codes: number,
     found: number,
   ): number
-  /** codes[unit - least] - base -> u32 at out; units are u32, codes u16. */
-  narrowCodes(
-    units: number,
-    count: number,
-    least: number,
-    codes: number,
-    base: number,
-    out: number,
-  ): void
+  /** codes[unit - least] -> u32 at out; units are u32, codes u16. */
+  narrowCodes(units: number, count: number, least: number, codes: number, out: number): void
   /** Distinct units (f64, >= 0) in the order in which they come -> found; the slot of each unit in the table -> u16 at
    *  slots. The table has mask + 1 slots of 8 bytes, a power of two, 4 to 2^16, more than `most`. Returns how many;
    *  most + 1 as soon as there are more. */
@@ -253,8 +248,8 @@ export interface SimdKernels {
   ): number
   /** codes[slot of dictionary[i]] = i, u32; for units that `distinct` put into the table. */
   placeCodes(dictionary: number, count: number, table: number, mask: number, codes: number): void
-  /** codes[slots[i]] - base -> u32 at out; slots are u16. */
-  codesOf(slots: number, count: number, codes: number, base: number, out: number): void
+  /** codes[slots[i]] -> u32 at out; slots are u16. */
+  codesOf(slots: number, count: number, codes: number, out: number): void
   /** Sorts f64, rising, in place; the time grows with the square of count. */
   sortFew(values: number, count: number): void
 

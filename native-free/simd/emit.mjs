@@ -132,12 +132,12 @@ function filterBody(width) {
   return `${text}    source += ${16 * width}\n    bits += 16\n  }\n`
 }
 
-function packBody(width) {
-  let text = `${maskLine(width)}${minis}    let w = i32x4.splat(0)\n`
+/** `slot` says what row `row` holds, of which the low bits are packed. */
+function packRows(width, slot) {
+  let text = `${minis}    let w = i32x4.splat(0)\n`
   for (let row = 0; row < 32; row += 1) {
     const shift = (row * width) & 31
-    const load = `v128.load(slots, ${row * 16})`
-    text += `    const v${row} = ${width < 32 ? `v128.and(${load}, mask)` : load}\n`
+    text += `    const v${row} = ${width < 32 ? `v128.and(${slot(row)}, mask)` : slot(row)}\n`
     text += shift === 0 ? `    w = v${row}\n` : `    w = v128.or(w, i32x4.shl(v${row}, ${shift}))\n`
     const word = (row * width) >>> 5
     if (((row + 1) * width) >>> 5 === word) continue
@@ -146,6 +146,24 @@ function packBody(width) {
     if (over > 0) text += `    w = i32x4.shr_u(v${row}, ${width - over})\n`
   }
   return `${text}    slots += 512\n    target += ${16 * width}\n  }\n`
+}
+
+const baseLine = '  const b = i32x4.splat(base)\n'
+
+function packBody(width) {
+  const slot = (row) => `i32x4.sub(v128.load(slots, ${row * 16}), b)`
+  return `${maskLine(width)}${baseLine}${packRows(width, slot)}`
+}
+
+/** The word before the first makes slot 0 a 0, as long as it takes. */
+function packStepsBody(width) {
+  const step = (row) => `i32x4.sub(v128.load(at, ${row * 16 + 4}), v128.load(at, ${row * 16}))`
+  const rows = packRows(width, (row) => `i32x4.sub(${step(row)}, b)`)
+  return (
+    `${maskLine(width)}${baseLine}  let at = units - 4\n  const kept = load<u32>(at)\n` +
+    `  store<u32>(at, load<u32>(units) - base)\n${rows.replace('slots += 512', 'at += 512')}` +
+    '  store<u32>(units - 4, kept)\n'
+  )
 }
 
 const lowHalf = '0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23'
@@ -176,12 +194,65 @@ function scaledBody(width) {
   return `${text}    source += ${16 * width}\n    out += 1024\n  }\n`
 }
 
+/** A loop of narrowDecimals (narrow.as): four values to units, what comes back of them, their bounds and the sum of the bits
+ *  of 2^52 + unit. Each kind is a function of its own, so that it has registers for what it holds. */
+function narrowLoop(name, isScaled, back) {
+  const whole = (value) =>
+    isScaled ? `f64x2.add(f64x2.mul(${value}, p), s)` : `f64x2.add(${value}, s)`
+  const backOf = (half) => back(`f64x2.sub(${half}(u, head), s)`)
+  return `function ${name}(values: usize, end: usize, power: f64, shift: f64, multiplier: f64, factor: f64, at: usize, out: usize): i32 {
+  const p = f64x2.splat(power)
+  const s = f64x2.splat(shift)
+  const m = f64x2.splat(multiplier)
+  const f = f64x2.splat(factor)
+  const head = i32x4.splat(0x${head.toString(16)})
+  let bad = i64x2.splat(0)
+  let sum = bad
+  let least = i32x4.splat(-1)
+  let most = bad
+  for (; at < end; at += 16, values += 32) {
+    const v = v128.load(values)
+    const w = v128.load(values, 16)
+    const x = ${whole('v')}
+    const y = ${whole('w')}
+    const u = lowWords(x, y)
+    v128.store(at, u)
+    sum = i64x2.add(sum, i64x2.add(x, y))
+    least = i32x4.min_u(least, u)
+    most = i32x4.max_u(most, u)
+    const a = v128.xor(${backOf('headedLow')}, v)
+    const b = v128.xor(${backOf('headedHigh')}, w)
+    bad = v128.or(bad, v128.or(a, b))
+  }
+  store<u32>(out, leastOfU32(least))
+  store<u32>(out, mostOfU32(most), 4)
+  store<i64>(out, i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1), 8)
+  return i32(v128.any_true(bad))
+}
+`
+}
+
+function narrowLoops() {
+  return [
+    narrowLoop('narrowWhole', false, (d) => d),
+    narrowLoop('narrowProducts', true, (d) => `f64x2.mul(f64x2.mul(${d}, m), f)`),
+    narrowLoop('narrowQuotients', true, (d) => `f64x2.div(${d}, p)`),
+  ].join('\n')
+}
+
 /** AssemblyScript source of all packed operations. */
 export function emit() {
   return [
     constantLines(),
+    narrowLoops(),
     family('unpack', ['source: usize', 'minis: i32', 'units: usize'], 0, unpackBody),
-    family('pack', ['slots: usize', 'minis: i32', 'target: usize'], 1, packBody),
+    family('pack', ['slots: usize', 'minis: i32', 'base: u32', 'target: usize'], 1, packBody),
+    family(
+      'packSteps',
+      ['units: usize', 'minis: i32', 'base: u32', 'target: usize'],
+      1,
+      packStepsBody,
+    ),
     family('sum', ['source: usize', 'minis: i32', 'out: usize'], 0, sumBody),
     family(
       'filter',

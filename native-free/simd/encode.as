@@ -294,10 +294,10 @@ export function placeCodes(dictionary: usize, count: i32, table: usize, mask: u3
   }
 }
 
-/** out[i] = codes[slots[i]] - base, u32. */
-export function codesOf(slots: usize, count: i32, codes: usize, base: u32, out: usize): void {
+/** out[i] = codes[slots[i]], u32. */
+export function codesOf(slots: usize, count: i32, codes: usize, out: usize): void {
   for (const end = slots + (<usize>count << 1); slots < end; slots += 2, out += 4) {
-    store<u32>(out, load<u32>(codes + (<usize>load<u16>(slots) << 2)) - base)
+    store<u32>(out, load<u32>(codes + (<usize>load<u16>(slots) << 2)))
   }
 }
 

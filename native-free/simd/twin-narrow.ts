@@ -43,13 +43,14 @@ export function narrowTwins(memory: ArrayBuffer) {
       )
       return 0
     },
-    i64Stats(values: number, count: number, origin: number, out: number): number {
+    i64Stats(values: number, count: number, origin: number, to: number, out: number): number {
       const line = Array.from(i64.subarray(values >>> 3, (values >>> 3) + count))
       const distances = line.map((value) => value - i64[origin >>> 3]!)
       const steps = line.slice(1).map((value, i) => value - line[i]!)
       const isFar = (each: bigint) => each < -(2n ** 51n) || each >= 2n ** 51n
       if (distances.some(isFar) || steps.some(isFar)) return -1
       putStats(distances.map(Number), out)
+      u32.set([0, ...steps.map((step) => Number(BigInt.asUintN(32, step)))], to >>> 2)
       return 0
     },
     narrowSlots(units: number, count: number, base: number, slots: number): void {
@@ -79,28 +80,14 @@ export function narrowTwins(memory: ArrayBuffer) {
       for (const [code, unit] of rising.entries()) u16[(codes >>> 1) + unit] = code
       return rising.length
     },
-    narrowCodes(
-      units: number,
-      count: number,
-      least: number,
-      codes: number,
-      base: number,
-      out: number,
-    ): void {
+    narrowCodes(units: number, count: number, least: number, codes: number, out: number): void {
       for (let i = 0; i < count; i += 1) {
-        u32[(out >>> 2) + i] = u16[(codes >>> 1) + u32[(units >>> 2) + i]! - least]! - base
+        u32[(out >>> 2) + i] = u16[(codes >>> 1) + u32[(units >>> 2) + i]! - least]!
       }
     },
     lowSlots(values: number, count: number, base: number, slots: number): void {
       const at = values >>> 2
       for (let i = 0; i < count; i += 1) u32[(slots >>> 2) + i] = u32[at + i * 2]! - base
-    },
-    lowDeltaSlots(values: number, count: number, base: number, slots: number): void {
-      const at = values >>> 2
-      u32[slots >>> 2] = 0
-      for (let i = 1; i < count; i += 1) {
-        u32[(slots >>> 2) + i] = u32[at + i * 2]! - u32[at + i * 2 - 2]! - base
-      }
     },
   }
 }

@@ -67,9 +67,19 @@ function packedTwins(u32: Uint32Array, f64: Float64Array, u64: BigUint64Array, u
     unpack(width: number, source: number, minis: number, units: number): void {
       each(width, source, minis, (slot, at) => (u32[(units >>> 2) + at] = slot))
     },
-    pack(width: number, slots: number, minis: number, target: number): void {
+    pack(width: number, slots: number, minis: number, base: number, target: number): void {
+      const less = u32.subarray(slots >>> 2, (slots >>> 2) + minis * miniRows).map((x) => x - base)
       for (let m = 0; m < minis; m += 1) {
-        packMini(u32, u32, (slots >>> 2) + m * miniRows, width, (target >>> 2) + m * width * 4)
+        packMini(less, u32, m * miniRows, width, (target >>> 2) + m * width * 4)
+      }
+    },
+    packSteps(width: number, units: number, minis: number, base: number, target: number): void {
+      const at = units >>> 2
+      const steps = Uint32Array.from({ length: minis * miniRows }, (_, i) =>
+        i === 0 ? 0 : u32[at + i]! - u32[at + i - 1]! - base,
+      )
+      for (let m = 0; m < minis; m += 1) {
+        packMini(steps, u32, m * miniRows, width, (target >>> 2) + m * width * 4)
       }
     },
     sum(width: number, source: number, minis: number, out: number): void {
@@ -471,9 +481,9 @@ function dictionaryTwins(memory: ArrayBuffer) {
         u32[(codes >>> 2) + slotFor(f64[(dictionary >>> 3) + i]!, table, mask)] = i
       }
     },
-    codesOf(slots: number, count: number, codes: number, base: number, out: number): void {
+    codesOf(slots: number, count: number, codes: number, out: number): void {
       for (let i = 0; i < count; i += 1) {
-        u32[(out >>> 2) + i] = u32[(codes >>> 2) + u16[(slots >>> 1) + i]!]! - base
+        u32[(out >>> 2) + i] = u32[(codes >>> 2) + u16[(slots >>> 1) + i]!]!
       }
     },
     sortFew(values: number, count: number): void {

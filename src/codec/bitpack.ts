@@ -36,13 +36,14 @@ export interface PackTarget {
 
 /**
  * Packs the low `width` bits (0 to 32) of the `count` slots (u32; at most a vector) at `slotsAt` in
- * the arena into the target from byte `at`. Slots up to the next mini-block are set to 0. Returns
- * where the packed bytes end.
+ * the arena, each less `base`, into the target from byte `at`. Slots up to the next mini-block are
+ * set to the base. Returns where the packed bytes end.
  */
 export function pack(
   slotsAt: number,
   count: number,
   width: number,
+  base: number,
   { payload, payloadAt }: PackTarget,
   at: number,
 ): number {
@@ -51,13 +52,13 @@ export function pack(
   const bytes = packed32Bytes(count, width)
   const minis = Math.ceil(count / rowsMini)
   const first = slotsAt >>> 2
-  if ((count & (rowsMini - 1)) !== 0) u32.fill(0, first + count, first + minis * rowsMini)
+  if ((count & (rowsMini - 1)) !== 0) u32.fill(base, first + count, first + minis * rowsMini)
   if (payloadAt >= 0 && ((payloadAt + at) & 3) === 0) {
-    kernels.pack(width, slotsAt, minis, payloadAt + at)
+    kernels.pack(width, slotsAt, minis, base, payloadAt + at)
     return at + bytes
   }
   const { packedAt } = encodePlaces()
-  kernels.pack(width, slotsAt, minis, packedAt)
+  kernels.pack(width, slotsAt, minis, base, packedAt)
   payload.set(u8.subarray(packedAt, packedAt + bytes), at)
   return at + bytes
 }

@@ -64,16 +64,16 @@ export function takeDictionary(): Float64Array {
   return f64.slice(first, first + foundCount)
 }
 
-/** The codes of units[from, end), less `base`, to slotsAt; of the units counted last. */
-export function takeCodes(from: number, end: number, base: number): void {
+/** The codes of units[from, end) to slotsAt; of the units counted last. */
+export function takeCodes(from: number, end: number): void {
   const { kernels } = arena()
   const { unitSlotsAt, codesAt, slotsAt, narrowAt, directCodesAt } = encodePlaces()
   if (directLeast !== undefined) {
     const at = narrowAt + from * 4
-    kernels.narrowCodes(at, end - from, directLeast, directCodesAt, base, slotsAt)
+    kernels.narrowCodes(at, end - from, directLeast, directCodesAt, slotsAt)
     return
   }
-  kernels.codesOf(unitSlotsAt + from * 2, end - from, codesAt, base, slotsAt)
+  kernels.codesOf(unitSlotsAt + from * 2, end - from, codesAt, slotsAt)
 }
 
 /** The code of `unit` in a rising dictionary; -1 where it is not in there. */

@@ -5,7 +5,7 @@ import { pack, packed32Bytes } from './bitpack.ts'
 import type { Plan } from './choose.ts'
 import { searchCode, takeCodes } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
-import { needUnits, takeDeltaSlots, takeSlots } from './forms.ts'
+import { needUnits, packHeld, packHeldSteps, takeDeltaSlots, takeSlots } from './forms.ts'
 import type { Presence } from './gather.ts'
 import { bitsOf, bitsOfBig, blockRowsMax, encodings, rowsOf, vectorRows } from './layout.ts'
 import { takeDeltas, takeRuns } from './measure.ts'
@@ -81,8 +81,25 @@ export function writeBitmap(
 /** Packs the `count` slots at slotsAt, and what is above 32 bits of each at highsAt. */
 function packSlots(out: Written, count: number, width: number): void {
   const { slotsAt, highsAt } = encodePlaces()
-  out.end = pack(slotsAt, count, Math.min(width, 32), out, out.end)
-  if (width > 32) out.end = pack(highsAt, count, width - 32, out, out.end)
+  out.end = pack(slotsAt, count, Math.min(width, 32), 0, out, out.end)
+  if (width > 32) out.end = pack(highsAt, count, width - 32, 0, out, out.end)
+}
+
+/** Packs a vector of the page's units, or of their steps, from where they lie; false where that cannot be. */
+function packedHeld(
+  out: Written,
+  isSteps: boolean,
+  from: number,
+  count: number,
+  base: number,
+  width: number,
+): boolean {
+  if (out.payloadAt < 0 || ((out.payloadAt + out.end) & 3) !== 0) return false
+  const to = out.payloadAt + out.end
+  const take = isSteps ? packHeldSteps : packHeld
+  if (!take(from, count, base, width, to)) return false
+  out.end += packed32Bytes(count, width)
+  return true
 }
 
 /** Packs the `count` values (f64) at `valuesAt` less `base`, whole numbers of `width` bits. */
@@ -142,13 +159,14 @@ function packRuns(out: Written, vector: number, from: number, end: number, least
   packAbove(out, deltasAt, runs, least, width)
   // High halves lie where the lengths were.
   if (width > 32) takeRuns(from, end)
-  out.end = pack(highsAt, runs, lengthWidth, out, out.end)
+  out.end = pack(highsAt, runs, lengthWidth, 0, out, out.end)
 }
 
 /** Slot i holds delta i less the base; slot 0 holds nothing (0), so that slots line up with rows. */
 function packDeltas(out: Written, vector: number, from: number, end: number, base: number): void {
   const width = out.widths[vector]!
   if (width <= 32) {
+    if (packedHeld(out, true, from, end - from, base, width)) return
     takeDeltaSlots(from, end - from, base)
     packSlots(out, end - from, width)
     return
@@ -158,6 +176,7 @@ function packDeltas(out: Written, vector: number, from: number, end: number, bas
 
 function packUnits(out: Written, from: number, count: number, base: number, width: number): void {
   if (width <= 32) {
+    if (packedHeld(out, false, from, count, base, width)) return
     takeSlots(from, count, base)
     packSlots(out, count, width)
     return
@@ -185,7 +204,8 @@ export function writeUnits(
   const stats = plan.stats[vector]!
   const patching = plan.patchings[vector]
   const { dictionary } = plan
-  const valuesAt = encodePlaces().unitsAt + from * 8
+  const { unitsAt, slotsAt } = encodePlaces()
+  const valuesAt = unitsAt + from * 8
   const count = end - from
   let base = stats.least
   let width = bitsOf(stats.most - stats.least)
@@ -204,8 +224,9 @@ export function writeUnits(
     case encodings.rle:
       return packRuns(out, vector, from, end, base)
     case encodings.dictionary:
-      takeCodes(from, end, base)
-      return packSlots(out, count, width)
+      takeCodes(from, end)
+      out.end = pack(slotsAt, count, width, base, out, out.end)
+      return
     case encodings.delta:
       return packDeltas(out, vector, from, end, base)
     case encodings.deltaPatched:

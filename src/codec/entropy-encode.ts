@@ -137,8 +137,7 @@ function sourcesOf({ stats, dictionary }: Plan): Source[] {
     })
   }
   if (dictionary !== undefined) {
-    const take = (from: number, end: number): void => takeCodes(from, end, 0)
-    sources.push({ encoding: encodings.dictionary, base: 0, take })
+    sources.push({ encoding: encodings.dictionary, base: 0, take: takeCodes })
   }
   return sources
 }

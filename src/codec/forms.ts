@@ -4,6 +4,7 @@
 // gathered. FOR and DELTA pack straight from these; anything else asks for units first.
 import { arena } from '#kernel'
 import { encodePlaces } from './encode-places.ts'
+import { rowsMini } from './layout.ts'
 
 let form: 'f64' | 'u32' | 'i64' = 'f64'
 /** f64 units are there as well. */
@@ -29,7 +30,10 @@ export function holdNarrow(count: number, leastUnit: number): void {
   least = leastUnit
 }
 
-/** The units are the `count` i64 at valuesAt, less `base`, which is `distance` above the first. */
+/**
+ * The units are the `count` i64 at valuesAt, less `base`, which is `distance` above the first; the low
+ * 32 bits of the steps of each vector are the u32 at narrowAt.
+ */
 export function holdValues(count: number, base: bigint, distance: number): void {
   form = 'i64'
   hasUnits = false
@@ -68,8 +72,53 @@ export function takeSlots(from: number, count: number, base: number): void {
 /** The steps of units [from, from + count), less `base`, below 2^32 each, to slotsAt; slot 0 is 0. */
 export function takeDeltaSlots(from: number, count: number, base: number): void {
   const { kernels } = arena()
-  const { narrowAt, valuesAt, unitsAt, slotsAt } = encodePlaces()
+  const { narrowAt, unitsAt, slotsAt } = encodePlaces()
   if (form === 'f64') kernels.deltaSlotsOf(unitsAt + from * 8, count, base, slotsAt)
   else if (form === 'u32') kernels.narrowDeltaSlots(narrowAt + from * 4, count, base, slotsAt)
-  else kernels.lowDeltaSlots(valuesAt + from * 8, count, base % two32, slotsAt)
+  else {
+    const { u32 } = arena()
+    u32[(narrowAt >>> 2) + from] = base
+    kernels.narrowSlots(narrowAt + from * 4, count, base % two32, slotsAt)
+  }
+}
+
+/** Only whole mini-blocks are packed from where they lie: behind others are no zeros. */
+const isWhole = (count: number): boolean => count % rowsMini === 0
+
+/**
+ * Packs units [from, from + count) less `base`, `width` bits each, to the address `to`; false where
+ * they are not held so that they can be packed without being made slots before.
+ */
+export function packHeld(
+  from: number,
+  count: number,
+  base: number,
+  width: number,
+  to: number,
+): boolean {
+  if (form !== 'u32' || !isWhole(count)) return false
+  if (width === 0) return true
+  const { narrowAt } = encodePlaces()
+  arena().kernels.pack(width, narrowAt + from * 4, count / rowsMini, least + base, to)
+  return true
+}
+
+/** The same of the steps of units [from, from + count), less `base`; slot 0 is 0. */
+export function packHeldSteps(
+  from: number,
+  count: number,
+  base: number,
+  width: number,
+  to: number,
+): boolean {
+  if (form === 'f64' || !isWhole(count)) return false
+  if (width === 0) return true
+  const { kernels, u32 } = arena()
+  const at = encodePlaces().narrowAt + from * 4
+  if (form === 'u32') kernels.packSteps(width, at, count / rowsMini, base, to)
+  else {
+    u32[at >>> 2] = base
+    kernels.pack(width, at, count / rowsMini, base % two32, to)
+  }
+  return true
 }

@@ -42,7 +42,7 @@ export function writeTexts(
   const width = bitsOf(most - least)
   out.widths[vector] = width
   out.bases[vector] = least
-  out.end = pack(slotsAt, count, width, out, out.end)
+  out.end = pack(slotsAt, count, width, 0, out, out.end)
   for (let i = from; i < end; i += 1) {
     const row = denseRows[i]!
     const text = column.bytes.subarray(column.offsets[row]!, column.offsets[row + 1]!)

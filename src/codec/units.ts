@@ -197,7 +197,7 @@ const originMost = 2n ** 62n
  */
 function scaleNear(starts: Uint32Array): Scaling | undefined {
   const { kernels } = arena()
-  const { valuesAt, valueInts, statsAt } = encodePlaces()
+  const { valuesAt, valueInts, narrowAt, statsAt } = encodePlaces()
   const vectorCount = starts.length - 1
   const count = starts[vectorCount]!
   const origin = valueInts[0]!
@@ -209,7 +209,8 @@ function scaleNear(starts: Uint32Array): Scaling | undefined {
     const each = startStats(v, end - from)
     stats.push(each)
     if (end === from) continue
-    if (kernels.i64Stats(valuesAt + from * 8, end - from, valuesAt, statsAt) !== 0) return undefined
+    const [at, to] = [valuesAt + from * 8, narrowAt + from * 4]
+    if (kernels.i64Stats(at, end - from, valuesAt, to, statsAt) !== 0) return undefined
     takeStats(each, distanceAt(from), distanceAt(end - 1))
   }
   const span = spanOf(stats)

@@ -136,7 +136,7 @@ function writeSlots(count: number, scale: number, target: Reservation, at: numbe
     const first = slots >>> 2
     u32.fill(0, first + count, first + minis * miniRows)
   }
-  kernels.pack(plan.width, slots, minis, packed)
+  kernels.pack(plan.width, slots, minis, 0, packed)
   const packedBytes = packed32Bytes(count, plan.width)
   bytes.set(u8.subarray(packed, packed + packedBytes), at + headerBytes)
   return at + headerBytes + packedBytes

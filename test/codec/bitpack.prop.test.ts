@@ -26,10 +26,10 @@ function packAny(values: readonly bigint[], width: number, shift: number | undef
   target.payload.fill(0xaa)
   u32.fill(0xffffffff, slotsAt >>> 2, (slotsAt >>> 2) + 1024)
   values.forEach((value, i) => (u32[(slotsAt >>> 2) + i] = Number(value & 0xffffffffn)))
-  let at = pack(slotsAt, values.length, Math.min(width, 32), target, first)
+  let at = pack(slotsAt, values.length, Math.min(width, 32), 0, target, first)
   if (width > 32) {
     values.forEach((value, i) => (u32[(slotsAt >>> 2) + i] = Number(value >> 32n)))
-    at = pack(slotsAt, values.length, width - 32, target, at)
+    at = pack(slotsAt, values.length, width - 32, 0, target, at)
   }
   expect(at - first).toBe(length)
   return target.payload.slice(first, at)

@@ -103,7 +103,7 @@ describe('a dictionary', () => {
         const dictionary = takeDictionary()
         expect([...dictionary]).toEqual([...distinct].sort((a, b) => a - b))
         const from = picks.length >> 1
-        takeCodes(from, picks.length, 0)
+        takeCodes(from, picks.length)
         const codes = arena().u32.subarray(slotsAt >>> 2)
         for (let at = from; at < picks.length; at += 1) {
           expect(codes[at - from]).toBe(searchCode(dictionary, units[at]!))
@@ -128,7 +128,7 @@ describe('a dictionary looked up directly', () => {
         holdNarrow(values.length, least)
         const codesOf = (): number[] => {
           const from = values.length >> 1
-          takeCodes(from, values.length, 0)
+          takeCodes(from, values.length)
           const at = slotsAt >>> 2
           return Array.from(arena().u32.subarray(at, at + values.length - from))
         }

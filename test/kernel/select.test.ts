@@ -100,7 +100,7 @@ describe('what cannot be loaded', () => {
     const { kernels, u32, claim } = kernel.arena()
     const [slots, packed] = [claim(512), claim(512)]
     u32.fill(5, slots >>> 2, (slots >>> 2) + 128)
-    kernels.pack(3, slots, 1, packed)
+    kernels.pack(3, slots, 1, 0, packed)
     kernels.sum(3, packed, 1, slots)
     expect(u32[slots >>> 2]).toBe(640)
   })
