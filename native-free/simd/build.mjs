@@ -1,5 +1,5 @@
-// Compiles the kernels: kernels.as, encode.as, narrow.as, entropy.as, fold.as, planes.as and what emit.mjs
-// emits -> wasm.ts (deflated, base64).
+// Compiles the kernels: kernels.as, encode.as, narrow.as, entropy.as, fold.as, planes.as, lz4.as and what
+// emit.mjs emits -> wasm.ts (deflated, base64).
 //
 //   node native-free/simd/build.mjs            writes wasm.ts
 //   node native-free/simd/build.mjs --check    exit code 1 where wasm.ts is not what this would write
@@ -10,9 +10,10 @@ import { emit } from './emit.mjs'
 
 const at = (name) => new URL(name, import.meta.url)
 
+const parts = ['kernels', 'encode', 'narrow', 'entropy', 'fold', 'planes', 'lz4']
+
 export async function compile() {
-  const names = ['kernels.as', 'encode.as', 'narrow.as', 'entropy.as', 'fold.as', 'planes.as']
-  const written = names.map((name) => readFileSync(at(name), 'utf8'))
+  const written = parts.map((name) => readFileSync(at(`${name}.as`), 'utf8'))
   const source = [...written, emit()].join('\n')
   let wasm
   const words = '--enable simd --runtime stub -O3 --noAssert --importMemory --outFile kernels.wasm'

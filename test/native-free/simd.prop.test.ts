@@ -1,7 +1,6 @@
 // Goal: every SIMD kernel gives what its scalar twin gives, bit for bit, for any width, count, tail and extreme value.
 // Method: both get the same random bytes in memories of their own; afterwards the outputs are compared. The twins
-// themselves are checked against arithmetic in tests of the codec. LZ4: either reads what the other wrote, and every
-// damaged block ends in the same answer.
+// themselves are checked against arithmetic in tests of the codec.
 import { scalarKernels, simdKernels } from '#native-free/simd'
 import type { SimdKernels } from '#native-free/simd'
 import * as fc from 'fast-check'
@@ -262,7 +261,7 @@ test('decimals: prices, halves, -0, NaN with payload, infinities, reals', () => 
         for (let i = 0; i < n; i += 1) if (!places.has(i)) expect(x![i]).toBe(y![i])
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 800 },
   )
 })
 
@@ -309,7 +308,7 @@ describe('one pass over a vector', () => {
           same(b, n * 4, (k) => k.narrowDeltaSlots(c, n, base, b))
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 800 },
     )
   })
 
@@ -361,7 +360,7 @@ describe('one pass over a vector', () => {
         if (answers[0] === 0) same(b, n * 4, (k) => k.i64Stats(a, n, c, b, d))
         same(b, n * 4, (k) => k.lowSlots(a, n, base, b))
       }),
-      { numRuns: 400 },
+      { numRuns: 800 },
     )
   })
 })
@@ -400,7 +399,7 @@ describe('whole numbers to slots', () => {
         expect(answers[0]).toBe(answers[1])
         if (answers[0] === 0) same(b, n * 8, (k) => k.i64Distances(a, n, b))
       }),
-      { numRuns: 400 },
+      { numRuns: 800 },
     )
   })
 
@@ -529,60 +528,4 @@ test('xxh64: any length, place and seed', () => {
     }),
     { numRuns: 300 },
   )
-})
-
-describe('LZ4', () => {
-  const text = fc.array(fc.constantFrom('a', 'bc', 'abcabc', '0123456789abcdef', 'x'.repeat(300)))
-  const source = fc.oneof(
-    fc.uint8Array({ maxLength: 400 }),
-    text.map((parts) => new Uint8Array(Buffer.from(parts.join('')))),
-    fc.tuple(seed, fc.integer({ min: 1, max: 40_000 })).map(([s, n]) => {
-      return Uint8Array.from({ length: n }, (_, i) => ((i * s) >>> 7) % 11)
-    }),
-  )
-
-  test('either reads what the other wrote; no room is -1', () => {
-    fc.assert(
-      fc.property(source, (plain) => {
-        const room = plain.length + (plain.length >>> 7) + 64
-        for (const writer of [simd, twin]) {
-          put(a, plain)
-          const block = writer.lz4Encode(a, plain.length, b, room, 0x2000)
-          expect(block).toBeGreaterThan(0)
-          put(c, new Uint8Array(writer.memory).slice(b, b + block))
-          same(d, plain.length, (k) => k.lz4Decode(c, block, d, plain.length))
-          expect(read(simd, d, plain.length).equals(Buffer.from(plain))).toBe(true)
-          if (plain.length === 0) continue
-          for (const k of [simd, twin]) expect(k.lz4Decode(c, block, d, plain.length - 1)).toBe(-1)
-          expect(simd.lz4Encode(a, plain.length, b, Math.min(block, 3) - 3, 0x2000)).toBe(-1)
-        }
-      }),
-      { numRuns: 150 },
-    )
-  })
-
-  test('changed and cut blocks: the same answer, and nothing outside of the slack is touched', () => {
-    const change = fc.tuple(fc.nat(), fc.nat(255))
-    fc.assert(
-      fc.property(source, fc.array(change, { maxLength: 4 }), fc.nat(), (plain, changes, cut) => {
-        put(a, plain)
-        const block = twin.lz4Encode(a, plain.length, b, plain.length + 1024, 0x2000)
-        const bad = new Uint8Array(twin.memory).slice(b, b + block - (cut % 3))
-        for (const [at, byte] of changes) bad[at % bad.length] = byte
-        put(c, bad)
-        const room = plain.length
-        const guard = new Uint8Array(simd.memory, d + room + 64, 4096).fill(0x5a)
-        const before = new Uint8Array(simd.memory, d - 4096, 4096).fill(0x5a)
-        const answers = [simd, twin].map((k) => k.lz4Decode(c, bad.length, d, room))
-        expect(answers[0]).toBe(answers[1])
-        expect(guard.every((byte) => byte === 0x5a) && before.every((byte) => byte === 0x5a)).toBe(
-          true,
-        )
-        if (answers[0]! < 0) return
-        const held = answers[0]!
-        expect(read(simd, d, held).equals(read(twin, d, held))).toBe(true)
-      }),
-      { numRuns: 400 },
-    )
-  })
 })
