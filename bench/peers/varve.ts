@@ -63,6 +63,15 @@ async function unshare(folder: string, shared: Shared): Promise<void> {
 type Sums = Pick<Reader, 'sum' | 'bars'>
 type TradeSeries = ReadSeries<typeof trade>
 
+/** As the other engines say them. Times of bars are whole minutes: rounding gives them exactly. */
+function minutesOf(time: BigInt64Array): Float64Array {
+  const minutes = new Float64Array(time.length)
+  for (let bar = 0; bar < minutes.length; bar += 1) {
+    minutes[bar] = Math.round(Number(time[bar]) / Number(minuteNs))
+  }
+  return minutes
+}
+
 /** What the package has for it. */
 function aggregated(series: TradeSeries): Sums {
   return {
@@ -79,7 +88,7 @@ function aggregated(series: TradeSeries): Sums {
         },
       })
       const { time, open: first, high, low, close, volume } = found
-      const minute = Float64Array.from(time, (at) => Number(at / minuteNs))
+      const minute = minutesOf(time)
       return { minute, open: first, high, low, close, volume }
     },
   }

@@ -151,16 +151,16 @@ function stat(path: string): FileStat | undefined {
   }
 }
 
-/** From so many bytes on giving the blocks back takes some ten milliseconds. */
-const unlinkBytesMax = 32 << 20
+/** Descriptors of files that are gone, and whose blocks are being given back. */
+let closing = 0
+const closingMax = 16
 
-/** The name is gone when this returns. The blocks of a large file are given back off this thread, by
- *  closing its last descriptor. */
+/** The name is gone when this returns. The blocks, which takes milliseconds, are given back off this thread, by closing
+ *  the last descriptor. */
 function unlink(path: string): void {
   let descriptor: number | undefined
   try {
-    const isLarge = (stat(path)?.bytes ?? 0) >= unlinkBytesMax
-    if (isLarge) descriptor = openSync(path, 'r')
+    if (closing < closingMax) descriptor = openSync(path, 'r')
   } catch (cause) {
     // Without a descriptor it takes its time here; what is wrong with the file unlink will say.
     if (!(cause instanceof Error)) throw cause
@@ -168,8 +168,15 @@ function unlink(path: string): void {
   try {
     attempt('unlink', path, () => unlinkSync(path))
   } finally {
-    if (descriptor !== undefined) close(descriptor, () => {})
+    if (descriptor !== undefined) closeLater(descriptor)
   }
+}
+
+function closeLater(descriptor: number): void {
+  closing += 1
+  close(descriptor, () => {
+    closing -= 1
+  })
 }
 
 /** As openSync; out of descriptors after relief: ERR_IO. */
