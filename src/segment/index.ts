@@ -17,4 +17,4 @@ export { SparseIndex, bodyShape, findRun, isAtPlace, runEntryBytes } from './spa
 export type { IndexHeader, IndexPart, IndexedKey, RunFacts } from './sparse-index.ts'
 export { IndexWriter, type IndexedRun } from './index-writer.ts'
 export { RunPages } from './run-pages.ts'
-export { bodyOfFooter, emptyBody, isEmptyBody, type RunBody } from './run-places.ts'
+export { bodyInSteps, bodyOfFooter, emptyBody, isEmptyBody, type RunBody } from './run-places.ts'

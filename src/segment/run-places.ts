@@ -25,6 +25,9 @@ export function isEmptyBody(run: Pick<RunLocation, 'rowCount' | 'footerBytes'>):
 
 export const emptyBody: RunBody = { columnCount: 0, vectorCount: 0, bytes: new Uint8Array(0) }
 
+/** Read in one step. */
+const stepPages = 16
+
 interface FoundColumn {
   readonly columnId: number
   readonly form: number
@@ -41,6 +44,20 @@ export function bodyOfFooter(
   place: Readonly<Record<string, unknown>>,
   longBytes: number = longFooterBytes,
 ): RunBody {
+  const steps = bodyInSteps(footer, run, place, longBytes)
+  for (;;) {
+    const next = steps.next()
+    if (next.done === true) return next.value
+  }
+}
+
+/** The same in steps of a millisecond or so: a run of millions of rows has thousands of pages. */
+export function* bodyInSteps(
+  footer: Uint8Array,
+  run: RunLocation,
+  place: Readonly<Record<string, unknown>>,
+  longBytes: number = longFooterBytes,
+): Generator<void, RunBody, void> {
   if (hash64(footer) !== run.footerHash) {
     throw new VarveError('ERR_CORRUPT', 'the hash of a run footer differs', {
       ...place,
@@ -53,7 +70,7 @@ export function bodyOfFooter(
   if (rowCount !== run.rowCount) throw reader.corrupt('the footer tells of other rows')
   const columns: FoundColumn[] = []
   for (let left = reader.count(); left > 0; left -= 1)
-    columns.push(readColumn(reader, footer, rowCount))
+    columns.push(yield* readColumn(reader, footer, rowCount))
   reader.expectEnd()
   const time = columns.find(({ columnId }) => columnId === timeColumnId)
   if (time === undefined) throw reader.corrupt('the run has no column of times')
@@ -61,7 +78,11 @@ export function bodyOfFooter(
   return encodeBody(footer, dataOffset, placed, time, rowCount)
 }
 
-function readColumn(reader: ByteReader, footer: Uint8Array, rowCount: number): FoundColumn {
+function* readColumn(
+  reader: ByteReader,
+  footer: Uint8Array,
+  rowCount: number,
+): Generator<void, FoundColumn, void> {
   const columnId = reader.varint()
   const form = reader.u8()
   const physical = physicalNames[form]
@@ -76,6 +97,7 @@ function readColumn(reader: ByteReader, footer: Uint8Array, rowCount: number): F
     const at = reader.offset
     const meta = readPageMeta(reader, physical, blockRowsOf(rowCount, block))
     pages.push({ meta, at, end: reader.offset })
+    if (block % stepPages === stepPages - 1) yield
   }
   assert(reader.offset <= footer.length, 'run places: inside the footer')
   return { columnId, form, dictionaryAt, dictionaryEnd, pages }

@@ -6,7 +6,7 @@ import type { Logger } from '#base'
 import type { ManifestState, RunEntry, SeriesState } from '#manifest'
 import {
   IndexWriter,
-  bodyOfFooter,
+  bodyInSteps,
   bodyShape,
   emptyBody,
   findRun,
@@ -78,7 +78,7 @@ export function* writeIndex(
     let turnBytes = writer.bytes
     let turnSeries = 0
     for (const series of state.series.values()) {
-      addSeries(writer, series, runIndex.index, footers)
+      yield* addSeries(writer, series, runIndex.index, footers)
       turnSeries += 1
       // Copied bytes are cheap, footers are not.
       if (writer.bytes - turnBytes < 1 << 20 && footers.reads < 256 && turnSeries < 2048) continue
@@ -116,12 +116,12 @@ function removeOlder({ vfs, paths, logger }: IndexContext, newest: string): void
   }
 }
 
-function addSeries(
+function* addSeries(
   writer: IndexWriter,
   series: SeriesState,
   before: SparseIndex | undefined,
   footers: FooterReader,
-): void {
+): Work<void> {
   const part = before === undefined ? undefined : partOf(before, series.id, footers)
   if (part !== undefined && isUnchanged(part, series.runs)) {
     let vectorCount = 0
@@ -133,7 +133,7 @@ function addSeries(
   const runs: IndexedRun[] = []
   for (const run of series.runs) {
     if (run.sortOrder !== 'time') continue
-    const body = (part && copiedBody(before!, part, run)) ?? footers.body(run)
+    const body = (part && copiedBody(before!, part, run)) ?? (yield* footers.body(run))
     if (body !== undefined) runs.push({ run, fileKind: footers.fileKind(run), body })
   }
   writer.addSeries(series.id, runs)
@@ -197,12 +197,17 @@ class FooterReader {
   }
 
   /** undefined where the footer cannot be read: its readers are told when they ask for rows. */
-  body(run: RunEntry): RunBody | undefined {
+  *body(run: RunEntry): Work<RunBody | undefined> {
     if (isEmptyBody(run)) return emptyBody
     this.reads += 1
     try {
       const path = this.#context.paths.data(this.fileKind(run), run.fileNumber)
-      return bodyOfFooter(this.#read(path, run), run, { file: path })
+      const steps = bodyInSteps(this.#read(path, run), run, { file: path })
+      for (;;) {
+        const next = steps.next()
+        if (next.done === true) return next.value
+        yield { step: 'turn' }
+      }
     } catch (error) {
       if (!(error instanceof VarveError)) throw error
       this.warn(error, 'a run is left out of the index')
