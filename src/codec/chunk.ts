@@ -2,7 +2,7 @@
 // vectors, stored as a raw LZ4 block where that is smaller than the vectors themselves, else as
 // they are (the lengths tell which).
 import { VarveError } from '#base'
-import { arena, hash32, lz4Compress, lz4Decompress } from '#kernel'
+import { arena, hash32, lz4Compress, lz4Expand } from '#kernel'
 import { chunkVectorsLz4, lz4BytesMin, lz4SavesPacked } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 
@@ -111,7 +111,7 @@ function expand(
   vector: number,
 ): Uint8Array {
   try {
-    return lz4Decompress(block, bytes)
+    return lz4Expand(block, bytes)
   } catch (cause) {
     throw damaged('an LZ4 chunk is malformed', place, vector, cause)
   }
@@ -132,7 +132,7 @@ export function isChunkWhole(
 
 /**
  * Verifies chunk `chunk` in `stored` (payload bytes from `storedFrom`), unless `isChecked`, and
- * returns its vectors' bytes, back to back.
+ * returns its vectors' bytes, back to back: where they were compressed, until the next chunk is opened.
  */
 export function openChunk(
   meta: PageMeta,

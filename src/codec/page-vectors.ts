@@ -39,6 +39,8 @@ export class PageVectors {
     let chunkBytes = this.#chunkBytes
     if (chunk !== this.#chunk || chunkBytes === undefined) {
       chunkBytes = openChunk(meta, chunk, this.#stored, this.#storedFrom, this.place, false)
+      // Other columns open theirs before this one is done.
+      if (meta.lz4) chunkBytes = chunkBytes.slice()
       this.#chunk = chunk
       this.#chunkBytes = chunkBytes
     }

@@ -47,14 +47,17 @@ function checkActual(block: Uint8Array, bytesExpected: number, actual: number): 
   })
 }
 
+function decompressInto(block: Uint8Array, bytesExpected: number): Uint8Array {
+  checkExpected(block, bytesExpected)
+  const target = new Uint8Array(bytesExpected)
+  checkActual(block, bytesExpected, decompressBlock(block, target))
+  return target
+}
+
 export const typescriptLz4: Lz4Kernel = {
   compress: compressBlock,
-  decompress(block, bytesExpected) {
-    checkExpected(block, bytesExpected)
-    const target = new Uint8Array(bytesExpected)
-    checkActual(block, bytesExpected, decompressBlock(block, target))
-    return target
-  },
+  decompress: decompressInto,
+  expand: decompressInto,
 }
 
 /** Blocks and what they hold, up to here, fit the pieces of the arena; longer ones are rare. */
@@ -63,29 +66,42 @@ const wasmBytesMax = 2 << 20
 const wasmBlockBytesMax = wasmBytesMax + (wasmBytesMax >>> 7) + 64
 const tableBytes = 8192 * 4
 
-/** The kernels' LZ4, in the arena: bytes are copied in and out. */
+/** The kernels' LZ4, in the arena: bytes that do not lie there are copied in. */
 export function wasmLz4(): Lz4Kernel {
   const { kernels, u8, claim } = arena()
   const plainAt = claim(wasmBytesMax)
   const blockAt = claim(wasmBlockBytesMax)
   const tableAt = claim(tableBytes)
+  const addressOf = (bytes: Uint8Array, at: number): number => {
+    if (bytes.buffer === u8.buffer) return bytes.byteOffset
+    u8.set(bytes, at)
+    return at
+  }
+  const isLong = (block: Uint8Array, bytesExpected: number): boolean =>
+    Math.max(block.length, bytesExpected) > wasmBytesMax
+  const decodeToPlain = (block: Uint8Array, bytesExpected: number): void => {
+    checkExpected(block, bytesExpected)
+    const from = addressOf(block, blockAt)
+    const bytes = kernels.lz4Decode(from, block.length, plainAt, bytesExpected)
+    checkActual(block, bytesExpected, bytes)
+  }
   return {
     compress(source) {
       if (source.length > wasmBytesMax) return compressBlock(source)
-      u8.set(source, plainAt)
-      const bytes = kernels.lz4Encode(plainAt, source.length, blockAt, wasmBlockBytesMax, tableAt)
+      const from = addressOf(source, plainAt)
+      const bytes = kernels.lz4Encode(from, source.length, blockAt, wasmBlockBytesMax, tableAt)
       assert(bytes > 0, 'kernel: a block has room for anything that fits the arena')
       return u8.slice(blockAt, blockAt + bytes)
     },
     decompress(block, bytesExpected) {
-      if (Math.max(block.length, bytesExpected) > wasmBytesMax) {
-        return typescriptLz4.decompress(block, bytesExpected)
-      }
-      checkExpected(block, bytesExpected)
-      u8.set(block, blockAt)
-      const bytes = kernels.lz4Decode(blockAt, block.length, plainAt, bytesExpected)
-      checkActual(block, bytesExpected, bytes)
+      if (isLong(block, bytesExpected)) return decompressInto(block, bytesExpected)
+      decodeToPlain(block, bytesExpected)
       return u8.slice(plainAt, plainAt + bytesExpected)
+    },
+    expand(block, bytesExpected) {
+      if (isLong(block, bytesExpected)) return decompressInto(block, bytesExpected)
+      decodeToPlain(block, bytesExpected)
+      return u8.subarray(plainAt, plainAt + bytesExpected)
     },
   }
 }
@@ -104,22 +120,24 @@ function plain(bytes: Uint8Array, from: number): Uint8Array {
 /** Loads the native add-on. @throws what the loader throws where it is not there. */
 export function loadNativeLz4(): Lz4Kernel {
   const native: Lz4Napi = createRequire(import.meta.url)('lz4-napi')
+  const decompress = (block: Uint8Array, bytesExpected: number): Uint8Array => {
+    checkExpected(block, bytesExpected)
+    const prefixed = Buffer.allocUnsafe(prefixBytes + block.length)
+    prefixed.writeUInt32LE(bytesExpected, 0)
+    prefixed.set(block, prefixBytes)
+    let raw: Uint8Array
+    try {
+      raw = native.uncompressSync(prefixed)
+    } catch (cause) {
+      const details = { blockBytes: block.length, expected: bytesExpected, actual: 'malformed' }
+      throw corrupt('an LZ4 block is damaged', details, cause)
+    }
+    checkActual(block, bytesExpected, raw.length)
+    return plain(raw, 0)
+  }
   return {
     compress: (source) => plain(native.compressSync(source), prefixBytes),
-    decompress(block, bytesExpected) {
-      checkExpected(block, bytesExpected)
-      const prefixed = Buffer.allocUnsafe(prefixBytes + block.length)
-      prefixed.writeUInt32LE(bytesExpected, 0)
-      prefixed.set(block, prefixBytes)
-      let raw: Uint8Array
-      try {
-        raw = native.uncompressSync(prefixed)
-      } catch (cause) {
-        const details = { blockBytes: block.length, expected: bytesExpected, actual: 'malformed' }
-        throw corrupt('an LZ4 block is damaged', details, cause)
-      }
-      checkActual(block, bytesExpected, raw.length)
-      return plain(raw, 0)
-    },
+    decompress,
+    expand: decompress,
   }
 }

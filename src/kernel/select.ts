@@ -109,3 +109,8 @@ export function lz4Compress(source: Uint8Array): Uint8Array {
 export function lz4Decompress(block: Uint8Array, bytesExpected: number): Uint8Array {
   return lz4.decompress(block, bytesExpected)
 }
+
+/** The same, to memory that the next call for an LZ4 block on this thread may overwrite. */
+export function lz4Expand(block: Uint8Array, bytesExpected: number): Uint8Array {
+  return lz4.expand(block, bytesExpected)
+}

@@ -11,9 +11,11 @@ import {
   loadKernels,
   lz4Compress,
   lz4Decompress,
+  lz4Expand,
   sha256,
 } from '#kernel'
 import type { HashKernel, Lz4Kernel } from '#kernel'
+import { arena } from '../../src/kernel/arena.ts'
 import { arenaHash, loadWasmHash, typescriptHash } from '../../src/kernel/hash.ts'
 import { loadNativeLz4, typescriptLz4, wasmLz4 } from '../../src/kernel/lz4.ts'
 
@@ -97,7 +99,7 @@ const lz4s: Record<string, Lz4Kernel> = {
   typescript: typescriptLz4,
   native: loadNativeLz4(),
   wasm: wasmLz4(),
-  chosen: { compress: lz4Compress, decompress: lz4Decompress },
+  chosen: { compress: lz4Compress, decompress: lz4Decompress, expand: lz4Expand },
 }
 
 const farBytes = sanityBytes(65_536)
@@ -152,9 +154,11 @@ describe.each(pairs)('lz4 written by %s, read by %s', (from, to) => {
     const source = samples[name]!
     const block = writer.compress(source)
     expect(block).not.toBeInstanceOf(Buffer)
-    const back = reader.decompress(block, source.length)
-    expect(back).not.toBeInstanceOf(Buffer)
-    expect(Buffer.compare(back, source)).toBe(0)
+    for (const read of [reader.decompress, reader.expand]) {
+      const back = read(block, source.length)
+      expect(back).not.toBeInstanceOf(Buffer)
+      expect(Buffer.compare(back, source)).toBe(0)
+    }
   })
 
   it('gives back anything', () => {
@@ -176,11 +180,25 @@ describe.each(Object.keys(lz4s))('lz4 by %s', (name) => {
     expect(kernel.compress(samples['prices']!).length).toBeLessThan(12_000)
   })
 
+  it('takes bytes that lie where kernels work', () => {
+    const source = samples['prices']!
+    const { u8, claim } = arena()
+    const at = claim(source.length)
+    const within = u8.subarray(at, at + source.length)
+    within.set(source)
+    const block = kernel.compress(within)
+    expect(Buffer.compare(kernel.decompress(block, source.length), source)).toBe(0)
+    within.fill(0).set(block)
+    const back = kernel.expand(within.subarray(0, block.length), source.length)
+    expect(Buffer.compare(back, source)).toBe(0)
+  })
+
   it('refuses a wrong length, above and below', () => {
     const block = kernel.compress(samples['prices']!)
     const size = samples['prices']!.length
     for (const expected of [0, 1, size - 1, size + 1, size * 2]) {
       expect(codeOf(() => kernel.decompress(block, expected))).toBe('ERR_CORRUPT')
+      expect(codeOf(() => kernel.expand(block, expected))).toBe('ERR_CORRUPT')
     }
   })
 
@@ -188,6 +206,7 @@ describe.each(Object.keys(lz4s))('lz4 by %s', (name) => {
     const block = kernel.compress(text('abc'))
     for (const expected of [-1, 0.5, Number.NaN, 2000, 2 ** 31, 2 ** 32 + 3, 2 ** 53, Infinity]) {
       expect(codeOf(() => kernel.decompress(block, expected))).toBe('ERR_CORRUPT')
+      expect(codeOf(() => kernel.expand(block, expected))).toBe('ERR_CORRUPT')
     }
   })
 
