@@ -55,10 +55,20 @@ function isNoise(raw: Uint8Array, saves: number): boolean {
   return lz4Compress(raw.subarray(0, lz4SampleBytes)).length > lz4SampleBytes * (1 - saves / 2)
 }
 
+/** Where chunks go that are no longer than a page of numbers; those of the next page overwrite them. */
+const packedBytesMax = 1 << 20
+let packedAt: number | undefined
+
+function roomFor(bytes: number): Uint8Array {
+  if (bytes > packedBytesMax) return new Uint8Array(bytes)
+  packedAt ??= arena().claim(packedBytesMax)
+  return arena().u8.subarray(packedAt, packedAt + bytes)
+}
+
 /**
- * Chunks of 16 vectors, compressed; undefined where that saves less than `saves` (0 to 1) of the
- * page. The first chunk is the sample: where it saves less than half of that, the others are not
- * tried; nor is it itself where it begins with noise.
+ * Chunks of 16 vectors, compressed, until the next page is; undefined where that saves less than `saves`
+ * (0 to 1) of the page. The first chunk is the sample: where it saves less than half of that, the others
+ * are not tried; nor is it itself where it begins with noise.
  */
 export function lz4Chunks(
   payload: Uint8Array,
@@ -67,8 +77,8 @@ export function lz4Chunks(
 ): Chunks | undefined {
   if (payload.length < lz4BytesMin) return undefined
   const vectorCount = vectorStarts.length - 1
-  const parts: Uint8Array[] = []
   const starts = new Float64Array(chunkCountOf(vectorCount, true) + 1)
+  const packed = roomFor(payload.length)
   let stored = 0
   for (let chunk = 0; chunk + 1 < starts.length; chunk += 1) {
     const from = vectorStarts[chunk * chunkVectorsLz4]!
@@ -78,19 +88,18 @@ export function lz4Chunks(
     const block = raw.length === 0 ? raw : lz4Compress(raw)
     const part = block.length < raw.length ? block : raw
     if (chunk === 0 && part.length > raw.length * (1 - saves / 2)) return undefined
-    parts.push(part)
+    packed.set(part, stored)
     stored += part.length
     starts[chunk + 1] = stored
   }
   if (stored > payload.length * (1 - saves)) return undefined
-  const packed = new Uint8Array(stored)
-  for (let chunk = 0; chunk < parts.length; chunk += 1) packed.set(parts[chunk]!, starts[chunk])
+  const held = packed.subarray(0, stored)
   return {
     lz4: true,
     chunkVectors: chunkVectorsLz4,
     chunkStarts: starts,
-    checksums: checksumsOf(packed, starts),
-    payload: packed,
+    checksums: checksumsOf(held, starts),
+    payload: held,
   }
 }
 
