@@ -3,7 +3,7 @@
 // decoding).
 import { assert } from '#base'
 import { packedBytes } from './bitpack.ts'
-import { countDirect, countDistinct, searchCode, takeDictionary } from './dictionary.ts'
+import { codeOf, countDirect, countDistinct, takeDictionary } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
 import { needUnits } from './forms.ts'
 import { bitsOf, dictionaryMax, encodings, presentOf, rleSaves, vectorRows } from './layout.ts'
@@ -127,6 +127,8 @@ function patchedBytes(patchings: readonly Patching[]): number {
 
 /** Vectors looked at to see whether patching a page pays. */
 const sampledVectors = 6
+/** A page whose sample takes so much more than the dictionary does is not patched in full to see. */
+const sampledShareMost = 1.25
 
 /**
  * The patched candidate; undefined where a sample of the vectors says that it will not beat
@@ -193,7 +195,7 @@ function dictionaryOf(
   const dictionary = takeDictionary()
   let bytes = 0
   for (const each of stats) {
-    const codes = searchCode(dictionary, each.most) - searchCode(dictionary, each.least)
+    const codes = codeOf(dictionary, each.most) - codeOf(dictionary, each.least)
     bytes += packedBytes(each.count, bitsOf(codes))
   }
   let before = 0
@@ -285,7 +287,14 @@ function candidatesOf(
   if (runs !== undefined) candidates.push(runs)
   const isEven = delta.bytes === stats.length * runMetaBytes
   if (level === 'low' || isEven) return candidates
-  const atMost = leastOf(candidates)
+  const dictionaryBelow = (most: number): Candidate | undefined =>
+    isWorthTrying(habit, encodings.dictionary)
+      ? dictionaryOf(starts[stats.length]!, stats, most)
+      : undefined
+  // Where patches are sampled the dictionary comes first: it costs less than all of them.
+  const isSampled = stats.length >= sampledVectors * 2
+  const early = isSampled ? dictionaryBelow(leastOf(candidates)) : undefined
+  const atMost = Math.min(leastOf(candidates), (early?.bytes ?? Infinity) * sampledShareMost)
   if (isWorthTrying(habit, encodings.pfor)) {
     const values = patched(encodings.pfor, stats, forPatched(starts, stats), atMost)
     if (values !== undefined) candidates.push(values)
@@ -294,10 +303,8 @@ function candidatesOf(
     const steps = patched(encodings.deltaPatched, stats, deltaPatched(starts, stats), atMost)
     if (steps !== undefined) candidates.push(steps)
   }
-  if (isWorthTrying(habit, encodings.dictionary)) {
-    const dictionary = dictionaryOf(starts[stats.length]!, stats, leastOf(candidates))
-    if (dictionary !== undefined) candidates.push(dictionary)
-  }
+  const dictionary = isSampled ? early : dictionaryBelow(leastOf(candidates))
+  if (dictionary !== undefined) candidates.push(dictionary)
   if (habit !== undefined) habit.pages += 1
   return candidates
 }

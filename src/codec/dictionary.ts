@@ -76,6 +76,12 @@ export function takeCodes(from: number, end: number): void {
   kernels.codesOf(unitSlotsAt + from * 2, end - from, codesAt, slotsAt)
 }
 
+/** The code of a unit that is among those counted last, `dictionary`. */
+export function codeOf(dictionary: Float64Array, unit: number): number {
+  if (directLeast === undefined) return searchCode(dictionary, unit)
+  return encodePlaces().directCodes[unit]!
+}
+
 /** The code of `unit` in a rising dictionary; -1 where it is not in there. */
 export function searchCode(dictionary: Float64Array, unit: number): number {
   let low = 0

@@ -10,7 +10,7 @@ export const directRangeMax = 1 << 19
 /** Room for a page of numbers with bitmaps, patches and exceptions. */
 const payloadBytesMax = 1 << 20
 
-/** Addresses end in `At`; the others are views of three. */
+/** Addresses end in `At`; the others are views of four. */
 export interface EncodePlaces {
   /** Present values, 8 bytes each. */
   readonly valuesAt: number
@@ -45,6 +45,7 @@ export interface EncodePlaces {
   /** Narrow units that are there (u8), and the code of each (u16). */
   readonly flagsAt: number
   readonly directCodesAt: number
+  readonly directCodes: Uint16Array
   /** u16 and i32, a vector's patches. */
   readonly patchPlacesAt: number
   readonly patchHighsAt: number
@@ -66,6 +67,7 @@ function make(): EncodePlaces {
   const valuesAt = claim(blockRowsMax * 8)
   const unitsAt = claim(blockRowsMax * 8)
   const narrowAt = claim(blockRowsMax * 4)
+  const directCodesAt = claim((directRangeMax + 1) * 2)
   return {
     valuesAt,
     values: new Float64Array(memory, valuesAt, blockRowsMax),
@@ -87,7 +89,8 @@ function make(): EncodePlaces {
     aroundAt: claim(256),
     tablesAt: claim(512),
     flagsAt: claim(directRangeMax + 1),
-    directCodesAt: claim((directRangeMax + 1) * 2),
+    directCodesAt,
+    directCodes: new Uint16Array(memory, directCodesAt, directRangeMax + 1),
     patchPlacesAt: claim(vectorRows * 2),
     patchHighsAt: claim(vectorRows * 4),
     tableAt: claim(tableSlotsMax * 8),

@@ -3,7 +3,7 @@ import { assert } from '#base'
 import { arena } from '#kernel'
 import { pack, packed32Bytes } from './bitpack.ts'
 import type { Plan } from './choose.ts'
-import { searchCode, takeCodes } from './dictionary.ts'
+import { codeOf, takeCodes } from './dictionary.ts'
 import { encodePlaces } from './encode-places.ts'
 import { needUnits, packHeld, packHeldSteps, takeDeltaSlots, takeSlots } from './forms.ts'
 import type { Presence } from './gather.ts'
@@ -214,8 +214,8 @@ export function writeUnits(
     base = stats.deltaLeast
     width = bitsOf(stats.deltaMost - stats.deltaLeast)
   } else if (dictionary !== undefined) {
-    base = searchCode(dictionary, stats.least)
-    width = bitsOf(searchCode(dictionary, stats.most) - base)
+    base = codeOf(dictionary, stats.least)
+    width = bitsOf(codeOf(dictionary, stats.most) - base)
   }
   if (plan.encoding === encodings.const) return
   out.widths[vector] = width

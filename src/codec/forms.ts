@@ -60,6 +60,19 @@ export function needUnits(): void {
   hasUnits = true
 }
 
+/**
+ * Units [from, from + count) to unitsAt, all of them more or less than they are by the same number,
+ * where nobody has asked for the page's units yet: for those who look at steps of one vector.
+ */
+export function needSteps(from: number, count: number): void {
+  if (hasUnits) return
+  const { kernels } = arena()
+  const { narrowAt, valuesAt, unitsAt } = encodePlaces()
+  const to = unitsAt + from * 8
+  if (form === 'u32') kernels.f64Whole(narrowAt + from * 4, count, 0, 1, to)
+  else if (kernels.i64Distances(valuesAt + from * 8, count, to) !== 0) needUnits()
+}
+
 /** Units [from, from + count) less `base`, below 2^32 each, to slotsAt. */
 export function takeSlots(from: number, count: number, base: number): void {
   const { kernels } = arena()

@@ -2,7 +2,7 @@
 import { arena } from '#kernel'
 import { packedBytes } from './bitpack.ts'
 import { encodePlaces } from './encode-places.ts'
-import { needUnits } from './forms.ts'
+import { needSteps, needUnits } from './forms.ts'
 import { bitsOf, blockRowsMax, vectorRows } from './layout.ts'
 
 /**
@@ -102,7 +102,7 @@ export function takeRuns(from: number, end: number): { runs: number; lengthMost:
 
 /** Deltas of units[from, end) to deltasAt; number 0 is 0. */
 export function takeDeltas(from: number, end: number): void {
-  needUnits()
+  needSteps(from, end - from)
   const { unitsAt, deltasAt } = encodePlaces()
   arena().kernels.deltasOf(unitsAt + from * 8, end - from, deltasAt)
 }

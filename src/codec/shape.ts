@@ -126,12 +126,12 @@ function countsFromPage({ encoding, slotModel }: PageMeta): boolean {
  * chosen by a condition and then cut by BigInt.asUintN crashes the optimizing compiler of Node 20.)
  */
 function originsOf(shape: PageMeta): BigInt64Array {
-  const origins = new BigInt64Array(shape.vectorCount)
-  const { zone, encoding, base, gcd, bases } = shape
-  if (zone === undefined) return origins
-  if (countsFromPage(shape)) return origins.fill(base)
+  const { zone, encoding, base, gcd, bases, vectorCount } = shape
+  if (zone === undefined) return new BigInt64Array(vectorCount)
+  if (countsFromPage(shape)) return new BigInt64Array(vectorCount).fill(base)
   if (encoding === encodings.delta || encoding === encodings.deltaPatched) return zone.first
   if (encoding !== encodings.pfor) return zone.min
+  const origins = new BigInt64Array(vectorCount)
   for (let v = 0; v < origins.length; v += 1) origins[v] = zone.min[v]! + gcd * BigInt(bases[v]!)
   return origins
 }

@@ -7,7 +7,15 @@ import type { Level, PageMeta } from '#codec'
 import { arena, loadKernels } from '#kernel'
 import { toDecimals } from '../../src/codec/decimal.ts'
 import { encodePlaces } from '../../src/codec/encode-places.ts'
-import { needUnits, takeDeltaSlots, takeSlots } from '../../src/codec/forms.ts'
+import {
+  needUnits,
+  packHeld,
+  packHeldSteps,
+  takeDeltaSlots,
+  takeSlots,
+} from '../../src/codec/forms.ts'
+import { bitsOf } from '../../src/codec/layout.ts'
+import { takeDeltas } from '../../src/codec/measure.ts'
 import { scaleI64, scaleNarrow, scaleUnits } from '../../src/codec/units.ts'
 import type { Scaling } from '../../src/codec/units.ts'
 import { columnOf, decodeSlice, metaBytes, roundTrip, rowTexts } from './oracle.ts'
@@ -40,6 +48,45 @@ function told(scaling: Scaling, starts: Uint32Array): unknown {
   }
 }
 
+/** Vectors of a page packed from where their units lie, and from slots: the same bytes. */
+function expectPackedAlike(scaling: Scaling, starts: Uint32Array): void {
+  const { slotsAt, payloadAt } = encodePlaces()
+  const { kernels, u8 } = arena()
+  const kinds = [
+    { isSteps: false, pack: packHeld, take: takeSlots },
+    { isSteps: true, pack: packHeldSteps, take: takeDeltaSlots },
+  ]
+  for (const [v, stats] of scaling.stats.entries()) {
+    const from = starts[v]!
+    const { count } = stats
+    for (const { isSteps, pack, take } of kinds) {
+      const base = isSteps ? stats.deltaLeast : stats.least
+      const width = bitsOf((isSteps ? stats.deltaMost : stats.most) - base)
+      if (width === 0 || width > 32) continue
+      const bytes = count === 0 ? 0 : (count / 8) * width
+      u8.fill(0xaa, payloadAt, payloadAt + bytes)
+      if (!pack(from, count, base, width, payloadAt)) continue
+      const packed = u8.slice(payloadAt, payloadAt + bytes)
+      take(from, count, base)
+      kernels.pack(width, slotsAt, count / 128, 0, payloadAt)
+      expect(packed).toEqual(u8.slice(payloadAt, payloadAt + bytes))
+    }
+  }
+}
+
+/** The steps of each vector, which those who ask for them get without the page's units and with them. */
+function stepsOf(starts: Uint32Array): Float64Array {
+  const { deltasAt } = encodePlaces()
+  const at = deltasAt >>> 3
+  const steps = new Float64Array(starts.at(-1)!)
+  for (let v = 0; v + 1 < starts.length; v += 1) {
+    if (starts[v] === starts[v + 1]) continue
+    takeDeltas(starts[v]!, starts[v + 1]!)
+    steps.set(arena().f64.subarray(at, at + starts[v + 1]! - starts[v]!), starts[v])
+  }
+  return steps
+}
+
 /** Vectors of one page: 0 or more values, then the rest. */
 function startsOf(count: number, cut: number): Uint32Array {
   return Uint32Array.of(0, Math.min(cut, count, 1024), count)
@@ -48,6 +95,37 @@ function startsOf(count: number, cut: number): Uint32Array {
 const counts = fc.integer({ min: 1, max: 1024 })
 
 describe('one pass over a page', () => {
+  const minis = fc.integer({ min: 1, max: 4 })
+  const step = fc.oneof(
+    fc.integer({ min: -9, max: 9 }),
+    fc.integer({ min: 0, max: 2 ** 29 }),
+    fc.integer({ min: 0, max: 2 ** 40 }),
+  )
+  const steps = fc.array(step, { minLength: 1, maxLength: 40 })
+
+  it('leaves units that are packed, and give steps, as slots and units do', () => {
+    fc.assert(
+      fc.property(minis, minis, steps, fc.boolean(), (before, behind, list, isTimes) => {
+        const starts = Uint32Array.of(0, before * 128, (before + behind) * 128)
+        const { values, valueInts } = encodePlaces()
+        let whole = 1_700_000_000_000
+        for (let i = 0; i < starts[2]!; i += 1) {
+          whole += isTimes ? list[i % list.length]! : list[i % list.length]! % 2 ** 20
+          if (isTimes) valueInts[i] = BigInt(whole) * 1_000_000n + BigInt(i % 3)
+          else values[i] = whole / 100
+        }
+        const scaling = isTimes ? scaleI64(starts) : scaleNarrow(starts, 2)
+        if (scaling === undefined) return
+        const early = stepsOf(starts)
+        expectPackedAlike(scaling, starts)
+        needUnits()
+        expect(stepsOf(starts)).toEqual(early)
+        expectPackedAlike(scaling, starts)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('of decimals says what units say', () => {
     const whole = fc.oneof(
       fc.integer({ min: -50, max: 50 }),
