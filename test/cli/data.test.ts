@@ -91,4 +91,6 @@ test.skipIf(dataFolder === undefined)(
       expect(varveJson(...words)).toMatchObject({ rows: 0 })
     }
   },
+  // A process for each of 35 files.
+  240_000,
 )
