@@ -87,7 +87,7 @@ function decodersOf({ name, plain }: Case, napi: Napi): Decoders {
     inPlace: (): void => {
       kernels.lz4Decode(blockAt, block.length, plainAt, plain.length)
     },
-    toArray: (): Uint8Array => lz4Decompress(block, plain.length),
+    toArray: (): Uint8Array => lz4Decompress(block, plain.length).slice(),
     byNapi: (): Uint8Array => napi.uncompressSync(whole),
   }
   decoders.inPlace()

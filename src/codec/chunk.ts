@@ -2,7 +2,7 @@
 // vectors, stored as a raw LZ4 block where that is smaller than the vectors themselves, else as
 // they are (the lengths tell which).
 import { VarveError } from '#base'
-import { arena, hash32, lz4Compress, lz4Expand } from '#kernel'
+import { arena, hash32, lz4Compress, lz4Decompress } from '#kernel'
 import { chunkVectorsLz4, lz4BytesMin, lz4SavesPacked } from './layout.ts'
 import type { PageMeta } from './layout.ts'
 
@@ -120,7 +120,7 @@ function expand(
   vector: number,
 ): Uint8Array {
   try {
-    return lz4Expand(block, bytes)
+    return lz4Decompress(block, bytes)
   } catch (cause) {
     throw damaged('an LZ4 chunk is malformed', place, vector, cause)
   }

@@ -10,8 +10,7 @@ export interface HashKernel {
 export interface Lz4Kernel {
   /** A raw LZ4 block. */
   compress(source: Uint8Array): Uint8Array
-  /** Decodes a raw LZ4 block that must give exactly `bytesExpected` bytes. ERR_CORRUPT where it does not. */
+  /** Decodes a raw LZ4 block that must give exactly `bytesExpected` bytes, to memory that the next call of either may
+   *  overwrite. ERR_CORRUPT where it does not. */
   decompress(block: Uint8Array, bytesExpected: number): Uint8Array
-  /** The same, to memory that the next call of any of these may overwrite. */
-  expand(block: Uint8Array, bytesExpected: number): Uint8Array
 }

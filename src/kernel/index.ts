@@ -1,13 +1,5 @@
 // kernel: picks native, WebAssembly or TypeScript for four small jobs and reports the choice.
-export {
-  loadKernels,
-  kernelInfo,
-  hash64,
-  hash32,
-  lz4Compress,
-  lz4Decompress,
-  lz4Expand,
-} from './select.ts'
+export { loadKernels, kernelInfo, hash64, hash32, lz4Compress, lz4Decompress } from './select.ts'
 export { arena } from './arena.ts'
 export type { Arena } from './arena.ts'
 export { sha256 } from './sha256.ts'

@@ -47,17 +47,14 @@ function checkActual(block: Uint8Array, bytesExpected: number, actual: number): 
   })
 }
 
-function decompressInto(block: Uint8Array, bytesExpected: number): Uint8Array {
-  checkExpected(block, bytesExpected)
-  const target = new Uint8Array(bytesExpected)
-  checkActual(block, bytesExpected, decompressBlock(block, target))
-  return target
-}
-
 export const typescriptLz4: Lz4Kernel = {
   compress: compressBlock,
-  decompress: decompressInto,
-  expand: decompressInto,
+  decompress(block, bytesExpected) {
+    checkExpected(block, bytesExpected)
+    const target = new Uint8Array(bytesExpected)
+    checkActual(block, bytesExpected, decompressBlock(block, target))
+    return target
+  },
 }
 
 /** Blocks and what they hold, up to here, fit the pieces of the arena; longer ones are rare. */
@@ -77,14 +74,6 @@ export function wasmLz4(): Lz4Kernel {
     u8.set(bytes, at)
     return at
   }
-  const isLong = (block: Uint8Array, bytesExpected: number): boolean =>
-    Math.max(block.length, bytesExpected) > wasmBytesMax
-  const decodeToPlain = (block: Uint8Array, bytesExpected: number): void => {
-    checkExpected(block, bytesExpected)
-    const from = addressOf(block, blockAt)
-    const bytes = kernels.lz4Decode(from, block.length, plainAt, bytesExpected)
-    checkActual(block, bytesExpected, bytes)
-  }
   return {
     compress(source) {
       if (source.length > wasmBytesMax) return compressBlock(source)
@@ -94,13 +83,13 @@ export function wasmLz4(): Lz4Kernel {
       return u8.slice(blockAt, blockAt + bytes)
     },
     decompress(block, bytesExpected) {
-      if (isLong(block, bytesExpected)) return decompressInto(block, bytesExpected)
-      decodeToPlain(block, bytesExpected)
-      return u8.slice(plainAt, plainAt + bytesExpected)
-    },
-    expand(block, bytesExpected) {
-      if (isLong(block, bytesExpected)) return decompressInto(block, bytesExpected)
-      decodeToPlain(block, bytesExpected)
+      if (Math.max(block.length, bytesExpected) > wasmBytesMax) {
+        return typescriptLz4.decompress(block, bytesExpected)
+      }
+      checkExpected(block, bytesExpected)
+      const from = addressOf(block, blockAt)
+      const bytes = kernels.lz4Decode(from, block.length, plainAt, bytesExpected)
+      checkActual(block, bytesExpected, bytes)
       return u8.subarray(plainAt, plainAt + bytesExpected)
     },
   }
@@ -120,24 +109,22 @@ function plain(bytes: Uint8Array, from: number): Uint8Array {
 /** Loads the native add-on. @throws what the loader throws where it is not there. */
 export function loadNativeLz4(): Lz4Kernel {
   const native: Lz4Napi = createRequire(import.meta.url)('lz4-napi')
-  const decompress = (block: Uint8Array, bytesExpected: number): Uint8Array => {
-    checkExpected(block, bytesExpected)
-    const prefixed = Buffer.allocUnsafe(prefixBytes + block.length)
-    prefixed.writeUInt32LE(bytesExpected, 0)
-    prefixed.set(block, prefixBytes)
-    let raw: Uint8Array
-    try {
-      raw = native.uncompressSync(prefixed)
-    } catch (cause) {
-      const details = { blockBytes: block.length, expected: bytesExpected, actual: 'malformed' }
-      throw corrupt('an LZ4 block is damaged', details, cause)
-    }
-    checkActual(block, bytesExpected, raw.length)
-    return plain(raw, 0)
-  }
   return {
     compress: (source) => plain(native.compressSync(source), prefixBytes),
-    decompress,
-    expand: decompress,
+    decompress(block, bytesExpected) {
+      checkExpected(block, bytesExpected)
+      const prefixed = Buffer.allocUnsafe(prefixBytes + block.length)
+      prefixed.writeUInt32LE(bytesExpected, 0)
+      prefixed.set(block, prefixBytes)
+      let raw: Uint8Array
+      try {
+        raw = native.uncompressSync(prefixed)
+      } catch (cause) {
+        const details = { blockBytes: block.length, expected: bytesExpected, actual: 'malformed' }
+        throw corrupt('an LZ4 block is damaged', details, cause)
+      }
+      checkActual(block, bytesExpected, raw.length)
+      return plain(raw, 0)
+    },
   }
 }

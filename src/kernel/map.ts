@@ -8,18 +8,9 @@
 //   - else when the garbage collector has found that no view is left (FinalizationRegistry).
 //
 // A file that is cut while it is mapped ends the process as well (SIGBUS): map sealed files only.
-import { createRequire } from 'node:module'
 import { VarveError, assert } from '#base'
-import { isNativeAllowed } from './native.ts'
-
-/** What this file uses of koffi. */
-interface Koffi {
-  load(path: null): {
-    func(prototype: string): (...parameters: (bigint | number | null)[]) => bigint | number
-  }
-  view(address: bigint, bytes: number): ArrayBuffer
-  errno(): number
-}
+import { koffiFailure, loadKoffi } from './koffi.ts'
+import type { Koffi } from './koffi.ts'
 
 interface MapCalls {
   /** The address, or `mapFailed`. */
@@ -43,12 +34,11 @@ const mapShared = 1
 const platforms: ReadonlySet<string> = new Set(['linux', 'darwin', 'freebsd'])
 const architectures: ReadonlySet<string> = new Set(['x64', 'arm64', 'riscv64', 'loong64'])
 
-let calls: MapCalls | undefined
-let isTried = false
-let failure: unknown
+const isKnown = platforms.has(process.platform) && architectures.has(process.arch)
 
-function bindCalls(): MapCalls {
-  const koffi: Koffi = createRequire(import.meta.url)('koffi')
+let calls: MapCalls | undefined
+
+function bindCalls(koffi: Koffi): MapCalls {
   const library = koffi.load(null)
   const mmap = library.func(
     'void *mmap(void *address, size_t bytes, int protection, int flags, int descriptor, int64_t at)',
@@ -56,7 +46,7 @@ function bindCalls(): MapCalls {
   const munmap = library.func('int munmap(void *address, size_t bytes)')
   return {
     mmap: (bytes, descriptor) =>
-      BigInt(mmap(null, bytes, protectionRead, mapShared, descriptor, 0)),
+      BigInt(mmap(null, bytes, protectionRead, mapShared, descriptor, 0) as bigint | number),
     munmap: (address, bytes) => {
       const status = Number(munmap(address, bytes))
       assert(status === 0, 'map: what was mapped can be unmapped')
@@ -67,16 +57,9 @@ function bindCalls(): MapCalls {
 }
 
 function loadCalls(): MapCalls | undefined {
-  if (isTried || !isNativeAllowed()) return calls
-  isTried = true
-  try {
-    if (!platforms.has(process.platform) || !architectures.has(process.arch)) {
-      throw new Error(`no memory map on ${process.platform} ${process.arch}`)
-    }
-    calls = bindCalls()
-  } catch (cause) {
-    failure = cause // No build for this machine: kernelInfo() tells, files are read.
-  }
+  if (calls !== undefined || !isKnown) return calls
+  const koffi = loadKoffi()
+  if (koffi !== undefined) calls = bindCalls(koffi)
   return calls
 }
 
@@ -92,7 +75,7 @@ export function mapKind(): 'mmap' | 'read' {
 
 /** Why files cannot be mapped, where it was tried and failed. */
 export function mapFailure(): unknown {
-  return failure
+  return isKnown ? koffiFailure() : `no memory map on ${process.platform} ${process.arch}`
 }
 
 /** Detaches a buffer where this Node can: true when no view of it can be read any more. */

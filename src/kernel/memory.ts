@@ -3,16 +3,8 @@
 // than decoding into them. So nothing is zeroed, and Linux is asked for large pages (madvise(2),
 // MADV_HUGEPAGE; koffi makes the call). It is advice: where it cannot be given or is not taken the
 // memory is the same, and its first touch slower.
-import { createRequire } from 'node:module'
-import { isNativeAllowed } from './native.ts'
-
-/** What this file uses of koffi. */
-interface Koffi {
-  load(path: null): {
-    func(prototype: string): (address: bigint, bytes: number, advice: number) => number
-  }
-  address(buffer: ArrayBuffer): bigint | number
-}
+import { loadKoffi } from './koffi.ts'
+import type { Koffi } from './koffi.ts'
 
 type Advise = (buffer: ArrayBuffer) => void
 
@@ -22,11 +14,8 @@ const hugePageBytes = 2 << 20
 const advisedBytesMin = 2 * hugePageBytes
 
 let advise: Advise | undefined
-let isTried = false
-let failure: unknown
 
-function bindAdvise(): Advise {
-  const koffi: Koffi = createRequire(import.meta.url)('koffi')
+function bindAdvise(koffi: Koffi): Advise {
   const madvise = koffi.load(null).func('int madvise(void *address, size_t bytes, int advice)')
   return (buffer) => {
     const address = BigInt(koffi.address(buffer))
@@ -38,20 +27,11 @@ function bindAdvise(): Advise {
 }
 
 function loadAdvise(): Advise | undefined {
-  if (isTried || !isNativeAllowed()) return advise
-  isTried = true
+  if (advise !== undefined) return advise
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined
-  try {
-    advise = bindAdvise()
-  } catch (cause) {
-    failure = cause // No build for this machine: kernelInfo() tells.
-  }
+  const koffi = loadKoffi()
+  if (koffi !== undefined) advise = bindAdvise(koffi)
   return advise
-}
-
-/** Why large pages cannot be asked for, where it was tried and failed. */
-export function memoryFailure(): unknown {
-  return failure
 }
 
 /** Exactly `bytes` bytes with anything in them: the caller writes all of them before anybody else

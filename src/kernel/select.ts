@@ -8,7 +8,6 @@ import { simdKind } from './arena.ts'
 import { loadNativeLz4, typescriptLz4, wasmLz4 } from './lz4.ts'
 import { lockKind, nativeLockFailure } from './lock.ts'
 import { mapFailure, mapKind } from './map.ts'
-import { memoryFailure } from './memory.ts'
 import { isNativeAllowed } from './native.ts'
 import type { HashKernel, Lz4Kernel } from './contract.ts'
 
@@ -71,7 +70,6 @@ export function kernelInfo(): Record<string, string> {
   const map = mapKind()
   const unmapped = mapFailure()
   const failure = nativeLockFailure()
-  const unadvised = memoryFailure()
   return {
     lz4: lz4Name,
     hash: hashName,
@@ -80,7 +78,6 @@ export function kernelInfo(): Record<string, string> {
     lock,
     ...reasons,
     ...(failure === undefined ? {} : { lockReason: reasonOf(failure) }),
-    ...(unadvised === undefined ? {} : { memoryReason: reasonOf(unadvised) }),
     ...(unmapped === undefined ? {} : { mapReason: reasonOf(unmapped) }),
   }
 }
@@ -103,14 +100,10 @@ export function lz4Compress(source: Uint8Array): Uint8Array {
 
 /**
  * Decodes a raw LZ4 block that must give exactly `bytesExpected` bytes (checked to be at most
- * 255 x block + 64 before anything is allocated). The result is the caller's.
+ * 255 x block + 64 before anything is allocated). The result may be overwritten by the next call for an
+ * LZ4 block on this thread.
  * @throws {VarveError} ERR_CORRUPT where it does not.
  */
 export function lz4Decompress(block: Uint8Array, bytesExpected: number): Uint8Array {
   return lz4.decompress(block, bytesExpected)
-}
-
-/** The same, to memory that the next call for an LZ4 block on this thread may overwrite. */
-export function lz4Expand(block: Uint8Array, bytesExpected: number): Uint8Array {
-  return lz4.expand(block, bytesExpected)
 }
