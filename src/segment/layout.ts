@@ -144,10 +144,23 @@ function hashAt(bytes: Uint8Array, at: number): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(at, true)
 }
 
-/** The fileHash of a file that arrives in pieces of any size. */
+/** The fileHash of a file that is there in pieces of hashPieceBytes, the last one shorter. */
+export class PieceHasher {
+  readonly #hashes = new ByteWriter()
+
+  add(piece: Uint8Array): void {
+    this.#hashes.u64(hash64(piece))
+  }
+
+  digest(): bigint {
+    return hash64(this.#hashes.view())
+  }
+}
+
+/** The same of a file that arrives in pieces of any size. */
 export class FileHasher {
   readonly #piece = new Uint8Array(hashPieceBytes)
-  readonly #hashes = new ByteWriter()
+  readonly #hasher = new PieceHasher()
   #used = 0
 
   update(bytes: Uint8Array): void {
@@ -162,11 +175,11 @@ export class FileHasher {
 
   digest(): bigint {
     if (this.#used > 0) this.#endPiece()
-    return hash64(this.#hashes.view())
+    return this.#hasher.digest()
   }
 
   #endPiece(): void {
-    this.#hashes.u64(hash64(this.#piece.subarray(0, this.#used)))
+    this.#hasher.add(this.#piece.subarray(0, this.#used))
     this.#used = 0
   }
 }

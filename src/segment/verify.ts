@@ -1,6 +1,6 @@
 // Reads a whole segment or pack and checks every hash, every checksum, and that the rows agree with the run's times,
 // the zone maps of its columns, and its content hash.
-import { ByteWriter, VarveError } from '#base'
+import { VarveError } from '#base'
 import { SpareColumns } from '#batch'
 import { blockRowsMax } from '#codec'
 import { hash64 } from '#kernel'
@@ -11,7 +11,14 @@ import { checkTimes, checkZones } from './check-rows.ts'
 import { decodeDirectory } from './footer.ts'
 import type { Directory, RunInfo } from './footer.ts'
 import { LeafHasher } from './identity.ts'
-import { decodeHeader, decodeTrailer, hashPieceBytes, headerBytes, trailerBytes } from './layout.ts'
+import {
+  PieceHasher,
+  decodeHeader,
+  decodeTrailer,
+  hashPieceBytes,
+  headerBytes,
+  trailerBytes,
+} from './layout.ts'
 import type { SegmentHeader, SegmentTrailer } from './layout.ts'
 import { RunReader } from './run-reader.ts'
 import type { RunBytes } from './run-pages.ts'
@@ -92,15 +99,15 @@ function checkPlaces(directory: Directory, trailer: SegmentTrailer, file: string
 
 /** The hash of everything before the trailer, in pieces; `onBytes` is told of each. */
 function hashFile(file: VfsFile, end: number, onBytes: (bytes: number) => void): bigint {
-  const hashes = new ByteWriter()
+  const hasher = new PieceHasher()
   const buffer = new Uint8Array(Math.min(hashPieceBytes, end))
   for (let offset = 0; offset < end; offset += hashPieceBytes) {
     const piece = buffer.subarray(0, Math.min(hashPieceBytes, end - offset))
     readAll(file, piece, offset)
-    hashes.u64(hash64(piece))
+    hasher.add(piece)
     onBytes(piece.length)
   }
-  return hash64(hashes.view())
+  return hasher.digest()
 }
 
 /** Everything that is wrong with the file. Bad disk gives entries, never an exception. */

@@ -12,7 +12,14 @@ import type { VfsFile } from '#vfs'
 import { encodeDirectory, writeFooter } from './footer.ts'
 import type { DirectorySeries, RunColumn, RunInfo, SortOrder } from './footer.ts'
 import { LeafHasher } from './identity.ts'
-import { encodeHeader, encodeTrailer, hashPieceBytes, headerBytes, trailerBytes } from './layout.ts'
+import {
+  PieceHasher,
+  encodeHeader,
+  encodeTrailer,
+  hashPieceBytes,
+  headerBytes,
+  trailerBytes,
+} from './layout.ts'
 import type { FileKind } from './layout.ts'
 import { residualPlanOf, takeResiduals } from './residual-plan.ts'
 import type { BlockPage, ResidualPlan } from './residual-plan.ts'
@@ -58,7 +65,7 @@ const idleBuffersMax = 2
 /** Collects what a file consists of into the pieces that its hash is made of, and writes them as they are full. */
 class FileSink {
   readonly #file: VfsFile
-  readonly #hashes = new ByteWriter()
+  readonly #hasher = new PieceHasher()
   readonly #buffer = idleBuffers.pop() ?? new Uint8Array(hashPieceBytes)
   #used = 0
   #written = 0
@@ -83,12 +90,8 @@ class FileSink {
   }
 
   #endPiece(): void {
-    this.#hashPiece()
+    this.#hasher.add(this.#buffer.subarray(0, this.#used))
     this.#flush()
-  }
-
-  #hashPiece(): void {
-    this.#hashes.u64(hash64(this.#buffer.subarray(0, this.#used)))
   }
 
   #flush(): void {
@@ -99,8 +102,8 @@ class FileSink {
 
   /** The trailer is not part of the file hash: it holds it. */
   end(trailer: (fileHash: bigint) => Uint8Array): bigint {
-    if (this.#used > 0) this.#hashPiece()
-    const fileHash = hash64(this.#hashes.view())
+    if (this.#used > 0) this.#hasher.add(this.#buffer.subarray(0, this.#used))
+    const fileHash = this.#hasher.digest()
     const bytes = trailer(fileHash)
     if (this.#used + bytes.length > hashPieceBytes) this.#flush()
     this.#buffer.set(bytes, this.#used)
