@@ -22,7 +22,8 @@ export class SpareColumns {
     }
     this.#forms = forms
     this.#columns.forEach((column, at) => {
-      if (rowCapacity(column) < rowCount) growColumn(column, 0, rowCount)
+      const capacity = rowCapacity(column)
+      if (capacity < rowCount) growColumn(column, 0, Math.max(rowCount, capacity * 2))
       // The strings of another series are no business of this one.
       if (column.physical === 'code') this.#columns[at] = { ...column, dictionary: [] }
     })

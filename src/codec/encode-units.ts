@@ -85,10 +85,11 @@ function packSlots(out: Written, count: number, width: number): void {
   if (width > 32) out.end = pack(highsAt, count, width - 32, 0, out, out.end)
 }
 
-/** Packs a vector of the page's units, or of their steps, from where they lie; false where that cannot be. */
-function packedHeld(
+/** Packs a vector of the page's units, or of their steps, as `packed` does, from where they lie; false where it
+ *  cannot. */
+function isPackedInPlace(
   out: Written,
-  isSteps: boolean,
+  packed: typeof packHeld,
   from: number,
   count: number,
   base: number,
@@ -96,8 +97,7 @@ function packedHeld(
 ): boolean {
   if (out.payloadAt < 0 || ((out.payloadAt + out.end) & 3) !== 0) return false
   const to = out.payloadAt + out.end
-  const take = isSteps ? packHeldSteps : packHeld
-  if (!take(from, count, base, width, to)) return false
+  if (!packed(from, count, base, width, to)) return false
   out.end += packed32Bytes(count, width)
   return true
 }
@@ -166,7 +166,7 @@ function packRuns(out: Written, vector: number, from: number, end: number, least
 function packDeltas(out: Written, vector: number, from: number, end: number, base: number): void {
   const width = out.widths[vector]!
   if (width <= 32) {
-    if (packedHeld(out, true, from, end - from, base, width)) return
+    if (isPackedInPlace(out, packHeldSteps, from, end - from, base, width)) return
     takeDeltaSlots(from, end - from, base)
     packSlots(out, end - from, width)
     return
@@ -176,7 +176,7 @@ function packDeltas(out: Written, vector: number, from: number, end: number, bas
 
 function packUnits(out: Written, from: number, count: number, base: number, width: number): void {
   if (width <= 32) {
-    if (packedHeld(out, false, from, count, base, width)) return
+    if (isPackedInPlace(out, packHeld, from, count, base, width)) return
     takeSlots(from, count, base)
     packSlots(out, count, width)
     return

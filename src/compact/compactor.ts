@@ -104,22 +104,19 @@ export function compactorOnThreadOr(
 /** A thread that had nothing to do for so long ends; the next job starts another. */
 const idleMsMax = 10_000
 
-/** Of a thread in the background: collections of so little end within a millisecond, and what survives them is so
+/** Of a thread's heap, for new objects: collections of so little end within a millisecond, and what survives them is so
  *  little that the whole heap is hardly ever marked, which takes helper threads that step aside for nobody. */
-const youngMiBOfThread = 3
+const youngMiB = 3
 
 /** One thread, started by the first task, or before. */
 class TaskThread {
   readonly #worker: string
-  readonly #youngMiB: number | undefined
   #pool: Promise<Piscina> | undefined
   /** Of the task under way. */
   #onDeath: ((cause: unknown) => void) | undefined
 
-  /** `youngMiB`: of its heap, the part for new objects. @default V8's */
-  constructor(worker: string, youngMiB?: number) {
+  constructor(worker: string) {
     this.#worker = worker
-    this.#youngMiB = youngMiB
   }
 
   /** Begins to start it: the first task will find it there. */
@@ -129,9 +126,7 @@ class TaskThread {
   }
 
   #started(minThreads: number): Promise<Piscina> {
-    this.#pool ??= startPool(this.#worker, minThreads, this.#youngMiB, (cause) =>
-      this.#onDeath?.(cause),
-    )
+    this.#pool ??= startPool(this.#worker, minThreads, (cause) => this.#onDeath?.(cause))
     return this.#pool
   }
 
@@ -168,18 +163,18 @@ class TaskThread {
 export function compactorOnThread(
   worker: string = import.meta.resolve('#compact/worker'),
 ): Compactor {
-  const background = new TaskThread(worker, youngMiBOfThread)
-  const equal = new TaskThread(worker)
+  const background = new TaskThread(worker)
+  const ordinary = new TaskThread(worker)
   return {
     async run(job, flag) {
       const outcome = await background.run({ job, flag, isBackground: true })
       if (outcome.end !== 'starved') return outcome
-      const again = await equal.run({ job, flag, isBackground: false })
+      const again = await ordinary.run({ job, flag, isBackground: false })
       assert(again.end !== 'starved', 'compactor: who does not step aside is not starved')
       return again
     },
     async close() {
-      await Promise.all([background.close(), equal.close()])
+      await Promise.all([background.close(), ordinary.close()])
     },
   }
 }
@@ -209,7 +204,7 @@ export function writerOnThread(
     logger.debug({ error }, 'there is no thread to write on')
     return undefined
   }
-  const thread = new TaskThread(worker, youngMiBOfThread)
+  const thread = new TaskThread(worker)
   thread.start()
   return {
     rowsMin: rowsSmallMax + 1,
@@ -231,7 +226,6 @@ export function writerOnThread(
 async function startPool(
   worker: string,
   minThreads: number,
-  youngMiB: number | undefined,
   onError: (cause: unknown) => void,
 ): Promise<Piscina> {
   const { Piscina } = await import('piscina')
@@ -245,7 +239,7 @@ async function startPool(
     atomics: 'disabled',
     recordTiming: false,
     execArgv: [],
-    ...(youngMiB === undefined ? {} : { resourceLimits: { maxYoungGenerationSizeMb: youngMiB } }),
+    resourceLimits: { maxYoungGenerationSizeMb: youngMiB },
   })
   return pool.on('error', onError)
 }

@@ -25,8 +25,8 @@ const windowMs = 5000
 /** Of that time, ready to run and not let. Beside one busy thread a processor a thread in the background gets 0.3 %. */
 const starvedShare = 0.9
 
-/** `check`; throws as well where the thread had to wait for nearly all of the last seconds. Both others: since
- *  whenever. */
+/** `check`; throws as well where the thread had to wait for nearly all of the last seconds. `waitedMs` and `nowMs` are
+ *  counters: only what they advance by counts. */
 export function starvationCheck(
   check: () => void,
   waitedMs: () => number,

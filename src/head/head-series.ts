@@ -23,8 +23,8 @@ export class HeadSeries {
   #isFrozen = true
   #rowCount = 0
   readonly #memory: ChunkMemory | undefined
-  /** Of its chunks so far, in a recovery. */
-  #rowsMost = 0
+  /** Of its last full or frozen chunk, in a recovery. */
+  #rowsBefore = 0
 
   /** `memory`: where new chunks have their columns. Default: arrays of their own, zeroed. */
   constructor(rules: RowRules, memory?: ChunkMemory) {
@@ -57,11 +57,10 @@ export class HeadSeries {
     const rowsMax = isRecovery ? recoveryRowsMax : limits.blockRowsMax
     const isFull = chunk !== undefined && chunk.rowCount + count > rowsMax
     if (chunk === undefined || this.#isFrozen || (isFull && chunk.rowCount > 0)) {
-      if (isRecovery) this.#rowsMost = Math.max(this.#rowsMost, chunk?.rowCount ?? 0)
-      chunk = new Chunk(
-        Math.max(count, isRecovery ? this.#rowsLikely() : isFull ? rowsMax : 0),
-        this.#memory,
-      )
+      if (isRecovery && chunk !== undefined) this.#rowsBefore = chunk.rowCount
+      // A series that filled one chunk will fill the next: no growing then.
+      const rowsLikely = isRecovery ? this.#rowsLikely() : isFull ? rowsMax : 0
+      chunk = new Chunk(Math.max(count, rowsLikely), this.#memory)
       this.#chunks.push(chunk)
       this.#isFrozen = false
     }
@@ -69,13 +68,12 @@ export class HeadSeries {
     return { chunk, at: chunk.rowCount }
   }
 
-  /** Of the next chunk of a recovery: a series that had many rows in one lot has about as many in the next. Memory that
+  /** Of the next chunk of a recovery: a series has about as many rows in a lot as in the one before. Memory that
    *  grows is copied, and memory of few lengths is used again. */
   #rowsLikely(): number {
-    const blocks = Math.ceil(this.#rowsMost / limits.blockRowsMax)
-    return blocks < 2
-      ? this.#rowsMost
-      : Math.min((blocks + 1) * limits.blockRowsMax, recoveryRowsMax)
+    const rows = this.#rowsBefore
+    const blocks = Math.ceil(rows / limits.blockRowsMax) + 1
+    return blocks <= 2 ? rows : Math.min(blocks * limits.blockRowsMax, recoveryRowsMax)
   }
 
   /** A chunk with room for one row behind its last. */

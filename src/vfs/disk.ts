@@ -4,6 +4,7 @@
 import {
   close,
   closeSync,
+  constants,
   fdatasync,
   fdatasyncSync,
   fstatSync,
@@ -154,13 +155,15 @@ function stat(path: string): FileStat | undefined {
 /** Descriptors of files that are gone, and whose blocks are being given back. */
 let closing = 0
 const closingMax = 16
+/** Opening does not wait for whoever writes to it, where it is a pipe. */
+const quietFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
 /** The name is gone when this returns. The blocks, which takes milliseconds, are given back off this thread, by closing
  *  the last descriptor. */
 function unlink(path: string): void {
   let descriptor: number | undefined
   try {
-    if (closing < closingMax) descriptor = openSync(path, 'r')
+    if (closing < closingMax) descriptor = openSync(path, quietFlags)
   } catch (cause) {
     // Without a descriptor it takes its time here; what is wrong with the file unlink will say.
     if (!(cause instanceof Error)) throw cause

@@ -1,10 +1,12 @@
 // Goal: what a disk may do to a program, and rarely does, is met as the port says.
 // Method: node:fs with single calls replaced: short counts, counts of zero, failed syncs, refusals.
+import { spawnSync } from 'node:child_process'
 import * as realFs from 'node:fs'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { diskVfs } from '#vfs'
 import type { Vfs } from '#vfs'
 
 let root: string
@@ -228,4 +230,32 @@ it('a lock that cannot be given back says so, and is given up all the same', asy
   const second = disk.lock(join(root, 'LOCK'))
   expect('lock' in second).toBe(true)
   if ('lock' in second) second.lock.release()
+})
+
+it('unlinks many files at once, keeping few descriptors until their blocks are given back', async () => {
+  let isHeld = true
+  const pending: (() => void)[] = []
+  const disk = await diskWith({
+    close: (fd: number, done: () => void) => {
+      const close = (): void => realFs.close(fd, done)
+      if (isHeld) pending.push(close)
+      else close()
+    },
+  })
+  const names = Array.from({ length: 40 }, (_, at) => join(root, `f${at}`))
+  for (const name of names) disk.open(name, 'create').close()
+  for (const name of names) disk.unlink(name)
+  expect(disk.list(root)).toEqual([])
+  expect(pending).toHaveLength(16)
+  isHeld = false
+  for (const close of pending) close()
+})
+
+const hasPipes = spawnSync('mkfifo', ['--version']).status === 0
+
+it.skipIf(!hasPipes)('unlinks a pipe that nobody writes to', () => {
+  const path = join(root, 'pipe')
+  expect(spawnSync('mkfifo', [path]).status).toBe(0)
+  diskVfs.unlink(path)
+  expect(diskVfs.stat(path)).toBeUndefined()
 })
