@@ -1,5 +1,5 @@
-// LZ4 blocks, decoded by the kernels of the package and by lz4-napi, the add-on: the same block, in
-// the same run. "in place" is what a read does: the block lies in WebAssembly memory, where it was
+// LZ4 blocks, decoded and made by the kernels of the package and by lz4-napi, the add-on: the same block,
+// in the same run. "in place" is what a read does: the block lies in WebAssembly memory, where it was
 // read, and so does what comes of it. "to an array" is from the caller's array to a new one of his,
 // as the add-on does it: the way through WebAssembly memory, there and back, is part of that time.
 import { createRequire } from 'node:module'
@@ -13,6 +13,7 @@ const byteSizes = [2048, 16_384, 131_072] as const
 const decodedBytes = { smoke: 1 << 16, full: 8 << 20 } as const
 
 interface Napi {
+  compressSync(plain: Uint8Array): Uint8Array
   uncompressSync(prefixedBlock: Uint8Array): Uint8Array
 }
 
@@ -70,32 +71,36 @@ function placesOf(): Places {
   return places
 }
 
-interface Decoders {
+interface Coders {
   readonly inPlace: () => void
   readonly toArray: () => Uint8Array
   readonly byNapi: () => Uint8Array
+  readonly encode: () => Uint8Array
+  readonly encodeByNapi: () => Uint8Array
 }
 
 /** All of them decode the same block, and give what it was made of. */
-function decodersOf({ name, plain }: Case, napi: Napi): Decoders {
+function codersOf({ name, plain }: Case, napi: Napi): Coders {
   const { kernels, u8 } = arena()
   const { blockAt, plainAt } = placesOf()
   const block = lz4Compress(plain)
   const whole = prefixed(block, plain.length)
   u8.set(block, blockAt)
-  const decoders = {
+  const coders = {
     inPlace: (): void => {
       kernels.lz4Decode(blockAt, block.length, plainAt, plain.length)
     },
     toArray: (): Uint8Array => lz4Decompress(block, plain.length).slice(),
     byNapi: (): Uint8Array => napi.uncompressSync(whole),
+    encode: (): Uint8Array => lz4Compress(plain),
+    encodeByNapi: (): Uint8Array => napi.compressSync(plain),
   }
-  decoders.inPlace()
+  coders.inPlace()
   const inPlace = u8.slice(plainAt, plainAt + plain.length)
-  for (const decoded of [inPlace, decoders.toArray(), decoders.byNapi()]) {
+  for (const decoded of [inPlace, coders.toArray(), coders.byNapi()]) {
     expectEqual(Buffer.compare(decoded, plain), 0, `${name}, decoded against plain`)
   }
-  return decoders
+  return coders
 }
 
 /** Figures of all sizes and contents, and the digest of what was decoded. */
@@ -105,7 +110,7 @@ export async function lz4Figures(size: Size, runs: number) {
   let digest = 0
   for (const entry of cases) {
     const { name, plain } = entry
-    const { inPlace, toArray, byNapi } = decodersOf(entry, napi)
+    const { inPlace, toArray, byNapi, encode, encodeByNapi } = codersOf(entry, napi)
     digest = digestWords(toArray(), digest)
     const calls = Math.ceil(decodedBytes[size] / plain.length)
     const rateOf = (decode: () => unknown): number =>
@@ -115,13 +120,16 @@ export async function lz4Figures(size: Size, runs: number) {
     const [first, second] = [`LZ4 decode in place, ${name}`, `LZ4 decode to an array, ${name}`]
     const plainSpec: FigureSpec = { unit: 'B/s', better: 'more' }
     const floor = { atLeast: 1, of: 'lz4-napi' }
-    const specs = { [first]: { ...plainSpec, floor }, [second]: plainSpec }
+    const third = `LZ4 encode, ${name}`
+    const specs = { [first]: { ...plainSpec, floor }, [second]: plainSpec, [third]: plainSpec }
     const found = await measure(size, runs, specs, async () => {
       const start = performance.now()
       const probes = [{ name: 'lz4-napi', value: rateOf(byNapi) }]
+      const encodeProbes = [{ name: 'lz4-napi', value: rateOf(encodeByNapi) }]
       const readings = {
         [first]: { value: rateOf(inPlace), probes },
         [second]: { value: rateOf(toArray), probes },
+        [third]: { value: rateOf(encode), probes: encodeProbes },
       }
       return { elapsedMs: performance.now() - start, readings }
     })
